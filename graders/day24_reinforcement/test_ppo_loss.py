@@ -1,0 +1,438 @@
+"""The hidden suite of `ppo_loss`.
+
+A batch is the seven tensors of the loss in the order of its arguments. Its samples cover every
+regime of both clips and keep clear of the kinks between them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeAlias
+
+import pytest
+import torch
+
+from dlcourse.testing import (
+    Student,
+    assert_gradcheck,
+    assert_gradients_match,
+    assert_nonzero_gradient,
+    assert_pure,
+    assert_values_match,
+    assert_zero_gradient,
+    points,
+)
+
+LOG_PROBS, OLD_LOG_PROBS, ADVANTAGES, VALUES, OLD_VALUES, RETURNS, ENTROPY = range(7)
+NAMES = (
+    "log_probs",
+    "old_log_probs",
+    "advantages",
+    "values",
+    "old_values",
+    "returns",
+    "entropy",
+    "clip",
+    "value_coef",
+    "entropy_coef",
+)
+Inputs: TypeAlias = tuple[torch.Tensor | float, ...]
+ALL_REGIMES = 24  # samples, so that each regime of a clip meets both signs
+
+
+def uniform(gen: torch.Generator, n: int, low: float, high: float) -> torch.Tensor:
+    """Draw [n] numbers between `low` and `high` in float64."""
+    return low + (high - low) * torch.rand(n, generator=gen, dtype=torch.float64)
+
+
+def signs(gen: torch.Generator, n: int) -> torch.Tensor:
+    """Draw [n] signs, -1 or 1, in float64."""
+    return torch.randint(2, (n,), generator=gen).double() * 2 - 1
+
+
+def draw_settings(gen: torch.Generator) -> tuple[float, float, float]:
+    """Draw clip, value_coef and entropy_coef, none of them at its usual value."""
+    draws: list[float] = torch.rand(3, generator=gen, dtype=torch.float64).tolist()
+    return 0.22 + 0.2 * draws[0], 0.6 + draws[1], 0.1 + draws[2]
+
+
+def draw_log_ratios(gen: torch.Generator, n: int, clip: float) -> torch.Tensor:
+    """Draw [n] log-ratios below, inside and above the clip in turn."""
+    low, high = math.log1p(-clip), math.log1p(clip)
+    below = low - uniform(gen, n, 0.1, 0.8)
+    inside = uniform(gen, n, 0.8 * low, 0.8 * high)
+    above = high + uniform(gen, n, 0.1, 0.8)
+    place = torch.arange(n)
+    return torch.stack([below, inside, above])[place % 3, place]
+
+
+def draw_moves(gen: torch.Generator, n: int, clip: float) -> torch.Tensor:
+    """Draw [n] changes of a value: two smaller than the clip, two larger, in turn."""
+    small, large = uniform(gen, n, 0.1, 0.8), uniform(gen, n, 1.3, 3.0)
+    return clip * signs(gen, n) * torch.where(torch.arange(n) // 2 % 2 == 0, small, large)
+
+
+def draw_batch(
+    gen: torch.Generator,
+    n: int,
+    clip: float,
+    device: torch.device,
+    dtype: torch.dtype = torch.float64,
+) -> list[torch.Tensor]:
+    """Draw a batch of n samples.
+
+    Raw advantages are all positive, so only the normalised ones tell good from bad. The returns
+    lie on either side of where the clipped and the free value would be equally wrong.
+    """
+    good = (torch.arange(n) // 3 % 2).double() * 2 - 1
+    old_log_probs = uniform(gen, n, -3.0, -1.5)
+    old_values = uniform(gen, n, -3.0, 3.0)
+    moves = draw_moves(gen, n, clip)
+    middle = old_values + (moves + moves.clamp(-clip, clip)) / 2
+    batch = [
+        old_log_probs + draw_log_ratios(gen, n, clip),
+        old_log_probs,
+        4 + good * uniform(gen, n, 1.0, 3.0),
+        old_values + moves,
+        old_values,
+        middle + signs(gen, n) * uniform(gen, n, 0.3, 1.5),
+        uniform(gen, n, 0.2, 1.4),
+    ]
+    order = torch.randperm(n, generator=gen)
+    return [tensor[order].to(device, dtype) for tensor in batch]
+
+
+def without_policy_term(batch: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Return the batch, of even size, as in a first epoch with as much good as bad: -mean(A) = 0."""
+    balanced = torch.ones_like(batch[ADVANTAGES])
+    balanced[::2] = -1
+    return [batch[OLD_LOG_PROBS], batch[OLD_LOG_PROBS].clone(), balanced, *batch[VALUES:]]
+
+
+def without_value_term(batch: list[torch.Tensor]) -> list[torch.Tensor]:
+    """Return the batch with a perfect critic."""
+    returns = batch[RETURNS]
+    return [*batch[:VALUES], returns, returns.clone(), returns.clone(), batch[ENTROPY]]
+
+
+def requiring(batch: list[torch.Tensor], *chosen: int) -> list[torch.Tensor]:
+    """Return the batch, with a gradient required of the chosen tensors."""
+    return [tensor.detach().requires_grad_(place in chosen) for place, tensor in enumerate(batch)]
+
+
+def draw_upstream(gen: torch.Generator, device: torch.device) -> torch.Tensor:
+    """Draw the gradient that arrives at the loss: [], neither 0 nor 1."""
+    return uniform(gen, 1, 1.2, 2.8)[0].to(device)
+
+
+def normalised(advantages: torch.Tensor) -> torch.Tensor:
+    """Return the advantages, [n] in float64, centred and scaled by sums."""
+    wide = advantages.detach().double()
+    centred = wide - wide.sum() / len(wide)
+    return centred / ((centred * centred).sum().div(len(wide)).sqrt() + 1e-8)
+
+
+def expected_policy_term(
+    log_probs: torch.Tensor, old_log_probs: torch.Tensor, advantages: torch.Tensor, clip: float
+) -> torch.Tensor:
+    """Return the policy term: a good action counts at most 1 + clip, a bad one at least 1 - clip."""
+    change = log_probs.double() - old_log_probs.detach().double()
+    advantage = normalised(advantages)
+    # Far away a constant takes the place of the change before exp, so no gradient is infinite.
+    ratio = torch.where(change.abs() < 20, change, change.detach().sign() * 20).exp()
+    good = torch.where(ratio < 1 + clip, ratio, 1 + clip)
+    bad = torch.where(ratio > 1 - clip, ratio, 1 - clip)
+    return -(advantage * torch.where(advantage > 0, good, bad)).sum() / len(advantage)
+
+
+def expected_value_term(
+    values: torch.Tensor, old_values: torch.Tensor, returns: torch.Tensor, clip: float
+) -> torch.Tensor:
+    """Return the value term: a value that moved too far counts as held back if that is worse."""
+    value, old, target = values.double(), old_values.detach().double(), returns.detach().double()
+    held = torch.where(value > old, old + clip, old - clip)
+    worse = ((value - old).abs() > clip) & ((held - target).abs() > (value - target).abs())
+    return (torch.where(worse, held, value) - target).pow(2).sum() / (2 * len(value))
+
+
+def expected_loss(
+    log_probs: torch.Tensor,
+    old_log_probs: torch.Tensor,
+    advantages: torch.Tensor,
+    values: torch.Tensor,
+    old_values: torch.Tensor,
+    returns: torch.Tensor,
+    entropy: torch.Tensor,
+    clip: float,
+    value_coef: float,
+    entropy_coef: float,
+) -> torch.Tensor:
+    """Return the loss in float64, by cases where the definition takes minima and maxima."""
+    policy = expected_policy_term(log_probs, old_log_probs, advantages, clip)
+    value = expected_value_term(values, old_values, returns, clip)
+    return policy + value_coef * value - entropy_coef * entropy.double().sum() / len(entropy)
+
+
+def assert_loss_matches(
+    student: Student, batch: list[torch.Tensor], settings: tuple[float, float, float]
+) -> None:
+    """Assert that the loss of a batch is the expected one and has the dtype of the batch."""
+    actual = student.ppo_loss(*batch, *settings)
+    # The terms are of order one, and may cancel.
+    assert_values_match(
+        actual,
+        expected_loss(*batch, *settings).detach(),
+        reduction=len(batch[0]),
+        scale=2.0,
+        what="the loss",
+        dtype=batch[0].dtype,
+    )
+
+
+def assert_gradient_flows(
+    student: Student, inputs: Inputs, upstream: torch.Tensor, place: int, where: torch.Tensor
+) -> None:
+    """Assert that a gradient reaches the chosen elements of one argument, and no others."""
+    for assert_claim, mask in ((assert_zero_gradient, ~where), (assert_nonzero_gradient, where)):
+        claim = [mask if place == other else None for other in range(len(NAMES))]
+        assert_claim(student.ppo_loss, inputs, upstream, claim, names=NAMES, what="the loss")
+
+
+@points(2)
+def test_loss_matches_its_definition(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """The loss equals its definition, for batches of any size and any coefficients."""
+    cases = []
+    for n, dtype in ((5, torch.float64), (31, torch.float32), (31, torch.float32)):
+        settings = draw_settings(gen)
+        cases.append((draw_batch(gen, n, settings[0], device, dtype), settings))
+    # New numbers in an old shape, and old numbers after new ones: no call may remember another.
+    for batch, settings in [*cases, cases[0]]:
+        assert_loss_matches(student, batch, settings)
+
+
+@points(2)
+def test_policy_term_takes_the_smaller_objective(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """Of the clipped and the free objective the smaller one counts, for good and bad actions."""
+    for n in (ALL_REGIMES, 7):
+        clip, value_coef, _ = draw_settings(gen)
+        batch = without_value_term(draw_batch(gen, n, clip, device))
+        assert_loss_matches(student, batch, (clip, value_coef, 0.0))
+
+
+@points(1)
+def test_first_epoch_follows_the_plain_policy_gradient(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """Where the policy has not moved yet, descending the loss makes good actions likelier."""
+
+    def plain_loss(
+        log_probs: torch.Tensor, _: torch.Tensor, advantages: torch.Tensor, *__: object
+    ) -> torch.Tensor:
+        return -(normalised(advantages) * log_probs).mean()
+
+    settings = draw_settings(gen)
+    batch = draw_batch(gen, 11, settings[0], device)
+    batch[LOG_PROBS] = batch[OLD_LOG_PROBS].clone()
+    inputs = (*requiring(batch, LOG_PROBS), *settings)
+    upstream = draw_upstream(gen, device)
+    assert_gradients_match(
+        student.ppo_loss, plain_loss, inputs, upstream, names=NAMES, what="the loss"
+    )
+
+
+@points(2)
+def test_gradient_stops_where_the_clipped_ratio_counts(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """No gradient reaches a good action above 1 + clip or a bad one below 1 - clip, only these."""
+    settings = draw_settings(gen)
+    clip = settings[0]
+    batch = draw_batch(gen, ALL_REGIMES, clip, device)
+    ratio = (batch[LOG_PROBS] - batch[OLD_LOG_PROBS]).exp()
+    good = normalised(batch[ADVANTAGES]) > 0
+    learning = torch.where(good, ratio < 1 + clip, ratio > 1 - clip)
+    inputs = (*requiring(batch, LOG_PROBS), *settings)
+    assert_gradient_flows(student, inputs, draw_upstream(gen, device), LOG_PROBS, learning)
+
+
+@points(2)
+def test_far_ratios_stay_finite(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """Log-ratios beyond +-20 count as +-20 and get no gradient; up to there nothing is lost."""
+    settings = draw_settings(gen)
+    changes = torch.tensor([100.0, -100.0, 1e4, -1e4, 25.0, -25.0, -math.inf, 18.0, -18.0, 0.125])
+    change = changes.repeat(2).to(device)
+    n = len(change)
+    # Each change once for a good action and once for a bad one.
+    good = torch.arange(n, device=device) < n // 2
+    batch = draw_batch(gen, n, settings[0], device, torch.float32)
+    batch[ADVANTAGES] = torch.where(good, 4 + batch[ADVANTAGES], -batch[ADVANTAGES])
+    # In eighths, so that the change survives the subtraction in float32.
+    batch[OLD_LOG_PROBS] = (8 * batch[OLD_LOG_PROBS]).round() / 8
+    batch[LOG_PROBS] = batch[OLD_LOG_PROBS] + change
+    assert_loss_matches(student, batch, settings)
+    inputs = (*requiring(batch, LOG_PROBS), *settings)
+    upstream = draw_upstream(gen, device)
+    learning = (change.abs() < 1) | ((change.abs() < 20) & ((change < 0) == good))
+    assert_gradient_flows(student, inputs, upstream, LOG_PROBS, learning)
+    assert_gradients_match(
+        student.ppo_loss, expected_loss, inputs, upstream, names=NAMES, what="the loss"
+    )
+
+
+@points(2)
+def test_value_term_takes_the_larger_error(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """Of the squared errors of the free and of the clipped value, half the larger one counts."""
+    for n in (ALL_REGIMES, 10):
+        clip, value_coef, _ = draw_settings(gen)
+        batch = without_policy_term(draw_batch(gen, n, clip, device))
+        assert_loss_matches(student, batch, (clip, value_coef, 0.0))
+
+
+@points(1)
+def test_gradient_stops_where_the_clipped_value_counts(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """A value that moved beyond the clip and for the better gets no gradient, only such a one."""
+    settings = draw_settings(gen)
+    clip = settings[0]
+    batch = draw_batch(gen, ALL_REGIMES, clip, device)
+    move = batch[VALUES] - batch[OLD_VALUES]
+    held = batch[OLD_VALUES] + clip * move.sign()
+    better = (batch[VALUES] - batch[RETURNS]).abs() < (held - batch[RETURNS]).abs()
+    inputs = (*requiring(batch, VALUES), *settings)
+    learning = ~((move.abs() > clip) & better)
+    assert_gradient_flows(student, inputs, draw_upstream(gen, device), VALUES, learning)
+
+
+@points(1)
+def test_entropy_lowers_the_loss(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """The mean entropy, times its coefficient, is taken off the loss, and so is its gradient."""
+    settings = draw_settings(gen)
+    batch = without_value_term(without_policy_term(draw_batch(gen, 14, settings[0], device)))
+    assert_loss_matches(student, batch, settings)
+    inputs = (*requiring(batch, ENTROPY), *settings)
+    upstream = draw_upstream(gen, device)
+    assert_gradients_match(
+        student.ppo_loss, expected_loss, inputs, upstream, names=NAMES, what="the loss"
+    )
+
+
+@points(1)
+def test_advantages_are_normalised(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """Advantages lose their mean and are divided by their population deviation plus 1e-8."""
+    clip, value_coef, _ = draw_settings(gen)
+    # Of two samples the deviation with n - 1 is 41 % larger; at a deviation of some 1e-8 the
+    # epsilon shows, and so does its place.
+    for n, unit in ((2, 1.0), (9, 1e4), (9, 1e-4), (9, 1e-8)):
+        batch = without_value_term(draw_batch(gen, n, clip, device))
+        batch[ADVANTAGES] *= unit
+        assert_loss_matches(student, batch, (clip, value_coef, 0.0))
+    batch = without_value_term(draw_batch(gen, 13, clip, device))
+    batch[ADVANTAGES] += 1e6
+    # Rounding leaves 1e-10 here, and mean(x^2) - mean(x)^2 leaves 1e-4.
+    assert_values_match(
+        student.ppo_loss(*batch, clip, value_coef, 0.0),
+        expected_loss(*batch, clip, value_coef, 0.0),
+        c=1e8,
+        scale=1.0,
+        what="the loss",
+    )
+
+
+@points(1)
+def test_equal_advantages_are_no_news(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """One sample, or equal advantages, leave a policy term of 0 with a gradient of 0, not NaN."""
+    for n, dtype in ((1, torch.float64), (1, torch.float32), (8, torch.float32), (4, torch.float16)):
+        settings = draw_settings(gen)
+        batch = draw_batch(gen, n, settings[0], device, dtype)
+        batch[ADVANTAGES] = torch.full_like(batch[ADVANTAGES], 0.75)
+        assert_loss_matches(student, batch, settings)
+        inputs = (*requiring(batch, LOG_PROBS, ENTROPY), *settings)
+        nowhere = torch.zeros(n, dtype=torch.bool, device=device)
+        assert_gradient_flows(student, inputs, draw_upstream(gen, device), LOG_PROBS, nowhere)
+
+
+@points(2)
+def test_gradient_reaches_the_networks_alone(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """`log_probs`, `values` and `entropy` get the loss's gradient, the four data tensors none."""
+    for n in (7, ALL_REGIMES):
+        settings = draw_settings(gen)
+        batch = draw_batch(gen, n, settings[0], device)
+        inputs = (*requiring(batch, *range(len(batch))), *settings)
+        upstream = draw_upstream(gen, device)
+        assert_gradients_match(
+            student.ppo_loss, expected_loss, inputs, upstream, names=NAMES, what="the loss"
+        )
+    settings = draw_settings(gen)
+    batch = requiring(draw_batch(gen, 6, settings[0], device), LOG_PROBS, VALUES, ENTROPY)
+    assert_gradcheck(student.ppo_loss, (*batch, *settings), names=NAMES, what="the loss")
+
+
+@points(1)
+def test_half_precision_is_computed_in_float32(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """The loss has the dtype of the inputs, and returns of 300 do not overflow in float16."""
+    clip, _, entropy_coef = draw_settings(gen)
+    settings = (clip, 0.0625, entropy_coef)
+    for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+        batch = draw_batch(gen, 12, clip, device, dtype)
+        batch[RETURNS] = 300 * batch[RETURNS].sign() + batch[RETURNS]
+        assert_loss_matches(student, batch, settings)
+    # The last batch is in float16, where a gradient passes through the same squares.
+    inputs = (*requiring(batch, LOG_PROBS, VALUES, ENTROPY), *settings)
+    upstream = draw_upstream(gen, device)
+    assert_gradients_match(
+        student.ppo_loss, expected_loss, inputs, upstream, c=4, names=NAMES, what="the loss"
+    )
+
+
+@points(1)
+def test_inputs_of_any_strides_are_left_as_they_are(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """Columns, slices and expanded numbers are read as they are, and no input is changed."""
+    for dtype in (torch.float64, torch.float32, torch.float16):
+        settings = draw_settings(gen)
+        batch = draw_batch(gen, 10, settings[0], device, dtype)
+        columns = torch.stack(batch, dim=1)  # [10, 7]
+        batch = [columns[1:, place] for place in range(len(batch))]
+        batch[OLD_VALUES] = columns[0, OLD_VALUES].expand(9)
+        assert_loss_matches(student, batch, settings)
+        assert_pure(student.ppo_loss, *batch, *settings)
+
+
+@points(1)
+def test_bad_arguments_are_refused(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """Unequal lengths, other shapes, an empty batch and a clip that is not positive are refused."""
+    settings = clip, value_coef, entropy_coef = draw_settings(gen)
+    batch = draw_batch(gen, 4, clip, device)
+    assert_loss_matches(student, batch, settings)
+    for place in range(len(batch)):
+        for odd in (batch[place][:1], batch[place][0], batch[place][:, None]):
+            with pytest.raises(ValueError):
+                student.ppo_loss(*batch[:place], odd, *batch[place + 1 :], *settings)
+    for shape in ((0,), (), (2, 2)):
+        with pytest.raises(ValueError):
+            student.ppo_loss(*(x[: math.prod(shape)].reshape(shape) for x in batch), *settings)
+    for refused in (0.0, -clip):
+        with pytest.raises(ValueError):
+            student.ppo_loss(*batch, refused, value_coef, entropy_coef)

@@ -1,0 +1,82 @@
+"""A grader process as the command line holds it: jobs in, events out.
+
+This module loads neither torch nor pytest; the process that it starts does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from multiprocessing.connection import Pipe
+from typing import Any, Final, Self
+
+from dlcourse.errors import DlcourseError
+from dlcourse.grading.job import GraderSettings, Job
+from dlcourse.sandbox.server import import_path
+
+_BOOT: Final = """
+import json, sys
+boot = json.loads(sys.argv[1])
+sys.path[:] = boot.pop("path")
+from dlcourse.grading.grader import main
+main(boot)
+"""
+
+# One thread, as in the workers: another count gives other roundings, and optimizers amplify them.
+_ONE_THREAD: Final = {
+    "MKL_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONHASHSEED": "0",
+}
+
+
+class GraderProcess:
+    """A running grader; it begins to load at once."""
+
+    def __init__(self, settings: GraderSettings) -> None:
+        self._connection, theirs = Pipe()
+        # The settings, which hold the secret, follow over the connection: every process of this
+        # machine can read an argument.
+        boot = {"path": import_path(), "connection": theirs.fileno()}
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, our own text
+            [sys.executable, "-I", "-B", "-c", _BOOT, json.dumps(boot)],
+            env={**os.environ, **_ONE_THREAD},
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr.fileno(),
+        )
+        theirs.close()
+        self._connection.send_bytes(json.dumps(asdict(settings)).encode())
+
+    def grade(self, job: Job) -> Iterator[dict[str, Any]]:
+        """Yield an event for each test, the last one for the exercise; raises DlcourseError."""
+        try:
+            self._connection.send_bytes(json.dumps(job.to_json()).encode())
+            while True:
+                event: dict[str, Any] = json.loads(self._connection.recv_bytes())
+                if event["event"] == "broken":
+                    raise DlcourseError(event["message"])
+                yield event
+                if event["event"] == "finished":
+                    return
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise DlcourseError(
+                "the grader process ended early: run the same command again, and report what it "
+                "printed if this repeats"
+            ) from None
+
+    def close(self) -> None:
+        """End the process; it ends by itself once its connection is closed."""
+        self._connection.close()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

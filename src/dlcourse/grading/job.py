@@ -1,0 +1,58 @@
+"""What a grader process is told, and what it tells: plain JSON in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class GraderSettings:
+    """What holds for the whole life of a grader process.
+
+    `hidden` are paths that no worker may read, `secret` (hexadecimal) is what seeds derive from,
+    `warm` prepares for many submissions rather than for one.
+    """
+
+    hidden: tuple[str, ...]
+    secret: str
+    warm: bool = False
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> GraderSettings:
+        """Read settings back."""
+        return cls(**{**data, "hidden": tuple(data["hidden"])})
+
+
+@dataclass(frozen=True)
+class Job:
+    """One exercise of one submission to grade.
+
+    `workdir` is the submission's folder and `files` its files beneath it, by module name, the
+    stub first. `only` limits the run to some tests.
+    """
+
+    exercise: str
+    suite: str
+    solution: str
+    workdir: str
+    files: dict[str, str]
+    run: int
+    device: str = "cpu"
+    only: tuple[str, ...] = ()
+    isolation: Literal["exercise", "test"] = "exercise"
+
+    @property
+    def file(self) -> PurePosixPath:
+        """The learner's main file, relative to `workdir`."""
+        return PurePosixPath(self.files[self.exercise])
+
+    def to_json(self) -> dict[str, Any]:
+        """The job as a JSON object."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Job:
+        """Read a job back."""
+        return cls(**{**data, "only": tuple(data["only"])})

@@ -1,0 +1,1 @@
+"""One `Report`, rendered many ways: for a terminal, as JSON."""

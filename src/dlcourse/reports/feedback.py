@@ -1,0 +1,90 @@
+"""What stands beneath a test that did not pass: why, where, and what graded code printed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from dlcourse.grading.report import Outcome
+from dlcourse.reports.escape import excerpt
+from dlcourse.reports.page import Line, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dlcourse.grading.report import Location, Misconception, Raised, TestReport
+
+_INDENT: Final = 6
+_MAX_OBSERVED: Final = 12
+_MAX_MESSAGE: Final = 8
+_MAX_TRACEBACK: Final = 24
+_MAX_OUTPUT: Final = 20
+
+
+def feedback(test: TestReport, *, margin: str) -> tuple[Line, ...]:
+    """Return the lines beneath `test`; none if it passed. `margin` marks what was printed."""
+    if test.outcome is Outcome.PASSED:
+        return ()
+    return (*_likely(test.misconception), *_seen(test), *_printed(test.output, margin))
+
+
+def without_hint(test: TestReport) -> TestReport:
+    """Return `test` with its misconception named only, for one that was explained before."""
+    if test.misconception is None:
+        return test
+    named = test.misconception.model_copy(update={"hint": "", "anchor": None})
+    return test.model_copy(update={"misconception": named})
+
+
+def _likely(misconception: Misconception | None) -> Iterator[Line]:
+    if misconception is None:
+        return
+    yield Line((Span(misconception.text, "bold"),), _INDENT, Span("Likely: ", "bold yellow"))
+    if misconception.hint:
+        yield Line((Span(misconception.hint),), _INDENT, Span("Hint:   ", "yellow"))
+    if misconception.anchor:
+        page, mark, section = misconception.anchor.partition("#")
+        yield Line((Span(page, "cyan"),), _INDENT, Span("Read:   ", "yellow"))
+        if section:
+            yield Line((Span(mark + section, "cyan"),), _INDENT, Span("        "))
+
+
+def _seen(test: TestReport) -> Iterator[Line]:
+    for sentence in test.observed[:_MAX_OBSERVED]:
+        yield Line((Span(sentence),), _INDENT)
+    if len(test.observed) > _MAX_OBSERVED:
+        yield _dim(f"[{len(test.observed) - _MAX_OBSERVED:,} more observations]")
+    if test.raised is not None:
+        yield from _exception(test.raised)
+    if test.location is not None and not _is_shown(test.location, test.raised):
+        yield _dim(f"at {test.location.file}:{test.location.line}")
+
+
+def _exception(raised: Raised) -> Iterator[Line]:
+    message = excerpt(raised.message, lines=_MAX_MESSAGE)
+    name = f"{raised.type}: " if raised.message.strip() else raised.type
+    yield Line((Span(name, "bold"), Span(message[0])), _INDENT)
+    for line in message[1:]:
+        yield Line((Span(line),), _INDENT + 2)
+    if raised.traceback.strip():
+        for line in excerpt(raised.traceback, lines=_MAX_TRACEBACK):
+            code = line.lstrip(" ")
+            lead = Span(" " * (len(line) - len(code)))
+            yield Line((Span(code, "dim"),), _INDENT, lead)
+
+
+def _is_shown(location: Location, raised: Raised | None) -> bool:
+    """Whether a frame of the traceback names the place already."""
+    place = rf'"{re.escape(location.file)}", line {location.line}\b'
+    return raised is not None and re.search(place, raised.traceback) is not None
+
+
+def _printed(output: str, margin: str) -> Iterator[Line]:
+    if output.strip():
+        yield _dim("printed:")
+        for line in excerpt(output, lines=_MAX_OUTPUT):
+            yield Line((Span(line),), _INDENT, Span(f"{margin} ", "dim"))
+
+
+def _dim(text: str) -> Line:
+    return Line((Span(text, "dim"),), _INDENT)

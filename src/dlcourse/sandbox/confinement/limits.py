@@ -1,0 +1,107 @@
+"""Layer `limits`: how much memory, time and kernel objects a worker may use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import resource
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlcourse.sandbox.confinement.layer import Layer, attempt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PROC = Path("/proc")
+_REAL_USER_AND_THREADS = re.compile(rb"^Uid:\t(\d+).*?^Threads:\t(\d+)", re.MULTILINE | re.DOTALL)
+# Above the ranges that people, services and containers are given, and below 2^31.
+_FIRST_PRIVATE_USER = 0x70000000
+_PENDING_SIGNALS = 256
+
+
+@dataclass(frozen=True)
+class Limits:
+    """A worker's allowance; memory is what it may use beyond its own size when it is confined."""
+
+    memory_bytes: int = 1 << 30
+    cpu_seconds: int = 30
+    descriptors: int = 64
+    threads: int = 64
+    file_bytes: int = 0
+
+
+def apply(limits: Limits) -> Layer:
+    """Set each limit for ever; the layer is active only if memory and time are bounded."""
+    return attempt("limits", lambda: _set(limits))
+
+
+def _set(limits: Limits) -> str:
+    for name, most in _counts(limits):
+        # Not every system knows every limit.
+        if hasattr(resource, f"RLIMIT_{name}"):
+            _bound(getattr(resource, f"RLIMIT_{name}"), most)
+    threads = _bound_threads(limits.threads)
+    _bound(resource.RLIMIT_AS, _own_size() + limits.memory_bytes)
+    memory = f"{limits.memory_bytes >> 20} MiB beyond its own size"
+    return f"{memory}, {limits.cpu_seconds} s of CPU, {limits.descriptors} descriptors, {threads}"
+
+
+def _counts(limits: Limits) -> Iterator[tuple[str, int]]:
+    """Yield the limits that are plain numbers."""
+    yield "CPU", limits.cpu_seconds
+    yield "NOFILE", limits.descriptors
+    yield "FSIZE", limits.file_bytes
+    # The kernel counts these for all processes of a user together, so one worker could starve
+    # the others and the grader.
+    yield "SIGPENDING", _PENDING_SIGNALS
+    yield from (("MEMLOCK", 0), ("MSGQUEUE", 0))
+    yield from (("CORE", 0), ("NICE", 0), ("RTPRIO", 0))
+
+
+def _bound(kind: int, most: int) -> None:
+    """Lower a limit, soft and hard alike, so that graded code cannot raise it again."""
+    _, hard = resource.getrlimit(kind)
+    bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(kind, (bound, bound))
+
+
+def _own_size() -> int:
+    pages = int((_PROC / "self/statm").read_text().split()[0])
+    return pages * resource.getpagesize()
+
+
+def _bound_threads(most: int) -> str:
+    """Limit the threads beyond those that the worker's user has at this moment."""
+    try:
+        others = _leave_root() if os.geteuid() == 0 else _threads_of(os.getuid())
+    except OSError:
+        return "threads without limit, since it runs as root and cannot change its user"
+    _bound(resource.RLIMIT_NPROC, others + most)
+    return f"{most} threads"
+
+
+def _leave_root() -> int:
+    """Take a real user id that nobody else has, and return its other threads: none.
+
+    Threads are counted by the real user, and root's are without limit. Files are opened by the
+    effective user, which stays root.
+    """
+    os.setresuid(_FIRST_PRIVATE_USER + os.getpid(), -1, -1)
+    return 0
+
+
+def _threads_of(user: int) -> int:
+    """Count the threads of every process whose real user is `user`."""
+    found = filter(None, map(_REAL_USER_AND_THREADS.search, _statuses()))
+    return sum(int(threads) for owner, threads in map(re.Match.groups, found) if int(owner) == user)
+
+
+def _statuses() -> Iterator[bytes]:
+    # Owner and mode of a folder in `/proc` say nothing of a process that cannot be dumped.
+    for process in os.listdir(_PROC):
+        # A process may end between the listing and the reading; other entries have no status.
+        with contextlib.suppress(OSError):
+            yield (_PROC / process / "status").read_bytes()

@@ -1,0 +1,61 @@
+"""The view: what a worker may read, which is Python, its packages and the system's libraries."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+_SYSTEM = ("/usr", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/localtime")
+# An installed program carries its course, suites and solutions with it.
+_INSTALLED_COURSE = Path(__file__).resolve().parents[2] / "_course"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A path that may be read with all beneath it, or, with `names_only`, only listed."""
+
+    path: Path
+    names_only: bool = False
+
+
+def readable(hidden: Sequence[Path]) -> tuple[Grant, ...]:
+    """Return the view of this interpreter without the `hidden` paths and all beneath them.
+
+    A view can only add, so a folder that holds something hidden is granted child by child. Its
+    names stay visible, since imports list the folders on `sys.path`; so do the names beneath it,
+    but no contents of what is hidden.
+    """
+    secret = {path.resolve() for path in (*hidden, _INSTALLED_COURSE)}
+    return tuple(grant for root in _outermost(_roots()) for grant in _grants(root, secret))
+
+
+def _roots() -> Iterator[Path]:
+    paths = (sys.base_prefix, sys.prefix, *_SYSTEM)
+    yield from (Path(path).resolve() for path in paths if Path(path).exists())
+    # An empty entry means the current folder, which may be anything.
+    yield from (Path(entry).resolve() for entry in sys.path if entry and Path(entry).is_dir())
+
+
+def _outermost(roots: Iterable[Path]) -> list[Path]:
+    """Return the roots that lie beneath no other one."""
+    unique = set(roots)
+    return sorted(root for root in unique if unique.isdisjoint(root.parents))
+
+
+def _grants(path: Path, secret: set[Path]) -> Iterator[Grant]:
+    """Yield what grants `path` without the secret paths."""
+    if path in secret or not secret.isdisjoint(path.parents):
+        return
+    if not any(hidden.is_relative_to(path) for hidden in secret):
+        yield Grant(path)
+        return
+    yield Grant(path, names_only=True)
+    for child in sorted(path.iterdir()):
+        # What a link leads to lies in the view by its own path, or does not belong there.
+        if not child.is_symlink():
+            yield from _grants(child, secret)

@@ -1,0 +1,198 @@
+"""The clean process that every worker is forked from.
+
+It is exec'd with an environment of its own, imports torch and this package's worker side, and
+never sees a suite, a solution, a seed or a submission. Requests come over one socket; everything
+about one worker goes over that worker's own `status` socket, so that nothing is shared between
+workers and nothing of an earlier one can be left unread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Any, Final
+
+from dlcourse.sandbox.confinement import Confinement, Limits, close_descriptors
+
+_DESCRIPTORS: Final = 4  # handed over with each request: socket, output, trace, status
+_SOCKET_FD, _TRACE_FD = 3, 4
+
+
+def main(boot: dict[str, Any]) -> None:
+    """Warm up, then serve until the control socket closes.
+
+    `boot` holds `control` (a descriptor), `hidden` (paths that no worker may read) and `warm`
+    (whether optimizers and the like are imported before the first fork).
+    """
+    _reserve_low_descriptors()
+    # No folder is writable, so probing for a temporary one, as some imports do, would fail.
+    tempfile.tempdir = "/tmp"  # noqa: S108 - named, never written
+    _warm_up(full=boot["warm"])
+    confinement = Confinement.prepare(hidden=[Path(path) for path in boot["hidden"]])
+    gc.collect()
+    gc.freeze()
+    control = socket.socket(fileno=boot["control"])
+    control.send(b"ready")
+    _Server(control, confinement).run()
+
+
+def _reserve_low_descriptors() -> None:
+    """Occupy the numbers that a worker's own lines get, so that nothing else lands there."""
+    while os.open(os.devnull, os.O_RDONLY) < _TRACE_FD:
+        pass
+
+
+def _warm_up(*, full: bool) -> None:
+    """Import torch and everything that first calls would import, once for all workers."""
+    import torch  # noqa: PLC0415 - the fork server decides when torch is loaded
+
+    torch.set_num_threads(1)
+    # The public setter imports the compiler stack to tell it; no worker can compile.
+    torch._C._set_deterministic_algorithms(True, warn_only=True)
+    leaf = torch.ones(2, 2, requires_grad=True)
+    # The first torch.autograd.grad imports hundreds of modules.
+    torch.autograd.grad((leaf @ leaf).softmax(-1).sum(), leaf, create_graph=True)
+    from dlcourse.sandbox import worker  # noqa: F401, PLC0415 - it imports torch
+
+    if full:
+        torch.optim.AdamW([leaf])
+        import torch.utils.checkpoint  # noqa: PLC0415
+        import torch.utils.data  # noqa: PLC0415
+    assert not torch.cuda.is_initialized(), "CUDA does not survive a fork"
+
+
+class _Child:
+    """A worker as its fork server knows it."""
+
+    def __init__(self, pid: int, pidfd: int, status: socket.socket) -> None:
+        self.pid = pid
+        self.pidfd = pidfd
+        self.status = status
+
+    def kill(self) -> None:
+        """End it; it may be gone already."""
+        try:
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def reap(self) -> None:
+        """Collect its exit and tell its grader, who may be gone."""
+        _, status, usage = os.wait4(self.pid, 0)
+        message = {"status": status, "cpu": usage.ru_utime + usage.ru_stime}
+        try:
+            self.status.send(json.dumps(message).encode())
+        except OSError:
+            pass
+        self.status.close()
+        os.close(self.pidfd)
+
+
+class _Server:
+    """The loop: fork on request, reap on exit, kill what its grader abandoned."""
+
+    def __init__(self, control: socket.socket, confinement: Confinement) -> None:
+        self._control = control
+        self._confinement = confinement
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
+        self._by_pidfd: dict[int, _Child] = {}
+        self._by_status: dict[int, _Child] = {}
+
+    def run(self) -> None:
+        """Serve until every grader is gone."""
+        while True:
+            for fd, _ in self._poll.poll():
+                if fd == self._control.fileno():
+                    if not self._accept():
+                        return
+                elif fd in self._by_pidfd:
+                    self._forget(self._by_pidfd[fd])
+                elif fd in self._by_status:
+                    self._abandon(self._by_status[fd])
+
+    def _accept(self) -> bool:
+        request, descriptors, _, _ = socket.recv_fds(self._control, 1 << 16, _DESCRIPTORS)
+        if not request:
+            return False
+        sock, output, trace, status = descriptors
+        pid = os.fork()
+        if not pid:
+            _become_worker(self._confinement, json.loads(request), sock, output, trace)
+        for fd in (sock, output, trace):
+            os.close(fd)
+        child = _Child(pid, os.pidfd_open(pid), socket.socket(fileno=status))
+        socket.send_fds(child.status, [b"{}"], [child.pidfd])
+        self._by_pidfd[child.pidfd] = child
+        self._by_status[status] = child
+        self._poll.register(child.pidfd, select.POLLIN)
+        self._poll.register(status, select.POLLIN)
+        return True
+
+    def _forget(self, child: _Child) -> None:
+        self._poll.unregister(child.pidfd)
+        del self._by_pidfd[child.pidfd]
+        if self._by_status.pop(child.status.fileno(), None):
+            self._poll.unregister(child.status)
+        child.reap()
+
+    def _abandon(self, child: _Child) -> None:
+        """The grader closed its end: nobody waits for this worker any more."""
+        self._poll.unregister(child.status)
+        del self._by_status[child.status.fileno()]
+        child.kill()
+
+
+def _become_worker(
+    confinement: Confinement, request: dict[str, Any], sock: int, output: int, trace: int
+) -> None:
+    """Turn the forked child into a confined worker; never returns."""
+    try:
+        _arrange_descriptors(sock, output, trace, confinement)
+        import torch  # noqa: PLC0415 - loaded before the fork
+
+        # Without this in the main thread, the first operations of several threads at once fail.
+        torch.set_num_threads(1)
+        layers = confinement.confine(Limits(**request["limits"]))
+        from dlcourse.sandbox.worker import serve  # noqa: PLC0415 - loaded before the fork
+
+        serve(
+            socket.socket(fileno=_SOCKET_FD),
+            _TRACE_FD,
+            [dataclasses.asdict(layer) for layer in layers],
+        )
+    except BaseException:  # noqa: BLE001 - shown to the grader, through the output pipe
+        traceback.print_exc()
+    finally:
+        os._exit(97)
+
+
+def _arrange_descriptors(sock: int, output: int, trace: int, confinement: Confinement) -> None:
+    """Keep six descriptors and close all others."""
+    high = [os.dup(fd) for fd in (sock, output, trace)]
+    null = os.open(os.devnull, os.O_RDONLY)
+    for fd, target in (
+        (null, 0),
+        (high[1], 1),
+        (high[1], 2),
+        (high[0], _SOCKET_FD),
+        (high[2], _TRACE_FD),
+    ):
+        os.dup2(fd, target, inheritable=False)
+    close_descriptors({0, 1, 2, _SOCKET_FD, _TRACE_FD, *confinement.keep_fds})
+    # Unbuffered, so that a crash loses nothing; any text prints in any locale.
+    for name in ("stdout", "stderr"):
+        stream = open(  # noqa: SIM115, PTH123 - lives as long as the process
+            1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)

@@ -1,0 +1,137 @@
+"""Starts the fork server and asks it for workers.
+
+This module imports no torch, so that the fork server can load it at the same time as its caller.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from dlcourse.errors import DlcourseError
+from dlcourse.sandbox.confinement import Limits
+
+_START_SECONDS: Final = 120.0
+_BOOT: Final = """
+import json, sys
+boot = json.loads(sys.argv[1])
+sys.path[:] = boot["path"]
+from dlcourse.sandbox.forkserver import main
+main(boot)
+"""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Our ends of the lines to one worker: its calls, what it prints, where it is, its exit."""
+
+    sock: socket.socket
+    output: int
+    trace: int
+    status: socket.socket
+
+
+class ForkServer:
+    """The clean process that workers are forked from.
+
+    It starts to load at once; the first `spawn` waits until it is ready. `hidden` names what no
+    worker may read; `warm` also imports optimizers and data loaders, which pays off from a few
+    dozen submissions on.
+    """
+
+    def __init__(self, *, hidden: Sequence[Path], warm: bool = False) -> None:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        boot = {
+            "path": import_path(),
+            "hidden": [str(path.resolve()) for path in hidden],
+            "warm": warm,
+            "control": theirs.fileno(),
+        }
+        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, our own text
+            [sys.executable, "-I", "-B", "-c", _BOOT, json.dumps(boot)],
+            env=_ENVIRONMENT,
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+        theirs.close()
+        self._ready = False
+
+    def _await_ready(self) -> None:
+        if self._ready:
+            return
+        select.select([self._control], [], [], _START_SECONDS)
+        try:
+            self._ready = self._control.recv(64, socket.MSG_DONTWAIT) == b"ready"
+        except BlockingIOError:
+            self._ready = False
+        if not self._ready:
+            raise DlcourseError(
+                "the worker server did not start: run `python -c 'import torch'` and see "
+                "whether torch itself loads"
+            )
+
+    def spawn(self, limits: Limits) -> Lines:
+        """Have a fresh worker forked, confined, that has loaded nothing yet."""
+        self._await_ready()
+        sock, their_sock = socket.socketpair()
+        status, their_status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        output, their_output = os.pipe()
+        trace, their_trace = os.pipe()
+        request = json.dumps({"limits": dataclasses.asdict(limits)}).encode()
+        theirs = [their_sock.detach(), their_output, their_trace, their_status.detach()]
+        try:
+            socket.send_fds(self._control, [request], theirs)
+        finally:
+            for fd in theirs:
+                os.close(fd)
+        return Lines(sock, output, trace, status)
+
+    def close(self) -> None:
+        """End the server; every worker dies with it."""
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def import_path() -> list[str]:
+    """The folders that this process imports from, without the current one.
+
+    A program of ours is always started with exactly these, so that neither the environment nor a
+    file in the learner's folder decides what is imported.
+    """
+    here = Path.cwd()
+    return [
+        entry for entry in sys.path if entry and Path(entry).exists() and Path(entry) != here
+    ]
+
+
+# One thread everywhere: a parallel region before a fork would hang every child's first one.
+_ENVIRONMENT: Final = {
+    "CUDA_VISIBLE_DEVICES": "",
+    "HOME": "/nonexistent",
+    "LANG": "C.UTF-8",
+    "MKL_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PATH": "/usr/bin:/bin",
+    "PYTHONHASHSEED": "0",
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    "USER": "student",
+}

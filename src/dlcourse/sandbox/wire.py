@@ -1,0 +1,161 @@
+"""Frames over a socket: a fixed head, a JSON header, the tensors' raw bytes.
+
+Neither side trusts the other's lengths: each is checked before anything is allocated. There is no
+pickle and no code on this wire. Waiting is left to a `Wait`, so that the grader can watch clocks
+and drain output while it waits.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import torch
+
+from dlcourse.sandbox.tensors import Malformed, TensorSpec, build, parse
+
+MAGIC: Final = b"DLC1"
+HEAD: Final = struct.Struct("<4sIQ")
+MAX_HEADER: Final = 1 << 20
+MAX_PAYLOAD: Final = 256 << 20
+MAX_TENSORS: Final = 4096
+_SOCKET_BUFFER: Final = 4 << 20
+_VECTOR: Final = 64  # buffers handed to one sendmsg
+
+
+class PeerGone(ConnectionError):
+    """The other end closed the socket."""
+
+
+class Wait(Protocol):
+    """Blocks until `fd` is ready for `events` (poll's), or raises."""
+
+    def __call__(self, fd: int, events: int) -> None:
+        """Return when ready."""
+
+
+def wait_for_ever(fd: int, events: int) -> None:
+    """The worker's way to wait: it has no other duty."""
+    poll = select.poll()
+    poll.register(fd, events)
+    poll.poll()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A received message: the header, its tensors and their descriptions, all validated."""
+
+    header: dict[str, Any]
+    tensors: tuple[torch.Tensor, ...]
+    specs: tuple[TensorSpec, ...]
+
+
+class Channel:
+    """One end of the wire."""
+
+    def __init__(self, sock: socket.socket, wait: Wait = wait_for_ever) -> None:
+        self._socket = sock
+        self._wait = wait
+        sock.setblocking(False)
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BUFFER)
+
+    def close(self) -> None:
+        """Close the socket; the other end sees it at once."""
+        self._socket.close()
+
+    def send(
+        self,
+        header: Mapping[str, Any],
+        descriptions: Sequence[Mapping[str, Any]] = (),
+        buffers: Sequence[memoryview] = (),
+    ) -> None:
+        """Send one frame; raises PeerGone, or Malformed where it exceeds the limits."""
+        text = json.dumps({**header, "tensors": descriptions}, separators=(",", ":")).encode()
+        payload = sum(buffer.nbytes for buffer in buffers)
+        if len(text) > MAX_HEADER or payload > MAX_PAYLOAD or len(descriptions) > MAX_TENSORS:
+            raise Malformed("the message is too large")
+        head = HEAD.pack(MAGIC, len(text), payload)
+        self._send_all([memoryview(head), memoryview(text), *(b for b in buffers if b.nbytes)])
+
+    def _send_all(self, views: list[memoryview]) -> None:
+        start = 0
+        while start < len(views):
+            try:
+                sent = self._socket.sendmsg(views[start : start + _VECTOR])
+            except BlockingIOError:
+                self._wait(self._socket.fileno(), select.POLLOUT)
+                continue
+            except (BrokenPipeError, ConnectionResetError):
+                raise PeerGone("the other end is gone") from None
+            while start < len(views) and sent >= views[start].nbytes:
+                sent -= views[start].nbytes
+                start += 1
+            if sent:
+                views[start] = views[start][sent:]
+
+    def receive(self) -> Frame:
+        """Receive one frame; raises PeerGone or Malformed."""
+        magic, header_length, payload = HEAD.unpack(self._read(HEAD.size))
+        if magic != MAGIC or header_length > MAX_HEADER or payload > MAX_PAYLOAD:
+            raise Malformed("the frame's head is not valid")
+        header = _parse_header(self._read(header_length))
+        specs = _parse_specs(header.pop("tensors", None), payload)
+        return Frame(header, tuple(self._read_tensor(spec) for spec in specs), specs)
+
+    def _read_tensor(self, spec: TensorSpec) -> torch.Tensor:
+        data = torch.empty(spec.payload, dtype=torch.uint8)
+        if spec.payload:
+            self._read_into(memoryview(data.numpy()))
+        return build(spec, data)
+
+    def _read(self, count: int) -> bytes:
+        data = bytearray(count)
+        self._read_into(memoryview(data))
+        return bytes(data)
+
+    def _read_into(self, view: memoryview) -> None:
+        # Plain recv: the kernel then drops any descriptors that the peer tries to pass.
+        while view.nbytes:
+            try:
+                count = self._socket.recv_into(view)
+            except BlockingIOError:
+                self._wait(self._socket.fileno(), select.POLLIN)
+                continue
+            except ConnectionResetError:
+                count = 0
+            if not count:
+                raise PeerGone("the other end is gone")
+            view = view[count:]
+
+
+def _parse_header(data: bytes) -> dict[str, Any]:
+    try:
+        header = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise Malformed("the header is not JSON") from None
+    if type(header) is not dict:
+        raise Malformed("the header is not an object")
+    return header
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(name)
+
+
+def _parse_specs(descriptions: Any, payload: int) -> tuple[TensorSpec, ...]:
+    if type(descriptions) is not list or len(descriptions) > MAX_TENSORS:
+        raise Malformed("the tensors are not a list")
+    specs = []
+    for description in descriptions:
+        spec = parse(description, payload)
+        payload -= spec.payload
+        specs.append(spec)
+    if payload:
+        raise Malformed("payload bytes that no tensor claims")
+    return tuple(specs)

@@ -1,0 +1,68 @@
+"""What stands behind the `student` fixture: graded code, here or in a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, Protocol
+
+from dlcourse.sandbox.driver import compile_driver
+from dlcourse.sandbox.observation import Observation
+from dlcourse.sandbox.observe import observe
+
+
+class Backend(Protocol):
+    """Runs graded code; `RemoteSubmission` and `LocalSubmission` are the two there are."""
+
+    names: Mapping[str, str]
+
+    def value(self, path: str) -> Any:
+        """Return a plain value."""
+
+    def call(self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
+        """Call a function."""
+
+    def observe(
+        self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> Observation:
+        """Call a function and report what it left behind."""
+
+    def drive(
+        self, name: str, source: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> Any:
+        """Run a function of the suite beside graded code."""
+
+
+class LocalSubmission:
+    """Our own code in the learner's place, in this process: for judging suites, never learners."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module = module
+        self.names: Mapping[str, str] = {
+            name: "function" if callable(value) else type(value).__name__
+            for name, value in vars(module).items()
+        }
+
+    def value(self, path: str) -> Any:
+        """Return a plain value of the module."""
+        target: Any = self._module
+        for name in path.split("."):
+            target = getattr(target, name)
+        return target
+
+    def call(self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
+        """Call a function of the module."""
+        function: Callable[..., Any] = self.value(path)
+        return function(*arguments, **keywords)
+
+    def observe(
+        self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> Observation:
+        """Call a function of the module and report what it left behind."""
+        return observe(self.value(path), arguments, keywords)
+
+    def drive(
+        self, name: str, source: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> Any:
+        """Run a function of the suite with the module as its first argument."""
+        return compile_driver(source, name)(self._module, *arguments, **keywords)

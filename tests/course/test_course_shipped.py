@@ -1,0 +1,46 @@
+"""The course of this repository, and what loading it costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dlcourse.course
+from dlcourse.course import find_course, load_course, load_mistakes
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_shipped_course_loads() -> None:
+    """The course of this repository has no defect, and every mistake fits its solution."""
+    course = load_course(ROOT)
+    assert [exercise.name for exercise in course.exercises] == ["swish_function", "ppo_loss"]
+    for exercise in course.exercises:
+        assert len(exercise.variants) >= 2
+        assert len(load_mistakes(exercise)) >= 6
+
+
+def test_the_shipped_course_is_found() -> None:
+    """Within this repository, its course is the one to work on."""
+    assert find_course(ROOT) == ROOT
+
+
+def test_the_public_names_are_sorted_and_exist() -> None:
+    """`__all__` is sorted, and each of its names can be imported."""
+    names = dlcourse.course.__all__
+    assert all(hasattr(dlcourse.course, name) for name in names)
+    assert names == sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name))
+
+
+def test_loading_a_course_imports_nothing_heavy() -> None:
+    """Neither torch, numpy nor pytest is imported to load a course."""
+    script = (
+        "import sys; from pathlib import Path; from dlcourse.course import load_course\n"
+        f"load_course(Path({str(ROOT)!r}))\n"
+        "print({'torch', 'numpy', 'pytest'} & set(sys.modules))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert run.stdout == "set()\n", run.stderr
