@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from textwrap import dedent
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from typing import Any
 
 _COURSE = """\
 format = 1
@@ -83,6 +82,17 @@ class CourseFolder:
         assert old in text
         self.write(file, text.replace(old, new, 1))
 
+    def spoil(self, case: dict[str, Any]) -> None:
+        """Do to a file what `case` says: write it, remove it, or replace `old` by `new` in it."""
+        file = case["file"]
+        match case:
+            case {"write": text}:
+                self.write(file, text)
+            case {"remove": True}:
+                self.remove(file)
+            case {"old": old, "new": new}:
+                self.edit(file, old, new)
+
     def remove(self, file: str) -> None:
         """Remove `file`, relative to the course."""
         (self.root / file).unlink()
@@ -103,3 +113,10 @@ def small_course(root: Path) -> CourseFolder:
         folder.write(f"solutions/{day}/{name}.py", SOLUTION)
         folder.write(f"graders/{day}/test_{name}.py", "")
     return folder
+
+
+def cases(file: str) -> list[dict[str, Any]]:
+    """Return the cases listed in `file`, which stands beside this module."""
+    text = (Path(__file__).parent / file).read_text(encoding="utf-8")
+    listed: list[dict[str, Any]] = tomllib.loads(text)["case"]
+    return listed

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
-from course_folders import CourseFolder, small_course
+from course_folders import CourseFolder, cases, small_course
+from pydantic import StringConstraints
 
 from dlcourse.course import CourseDefects, Defect, load_course
+from dlcourse.course.reading import parse
+from dlcourse.course.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-    Change = Callable[[CourseFolder], None]
 
 DAY_ONE = "exercises/day01_sums/day.toml"
 DAY_TWO = "exercises/day02_products/day.toml"
@@ -23,21 +24,6 @@ DAY_TWO = "exercises/day02_products/day.toml"
 def folder(tmp_path: Path) -> CourseFolder:
     """A course without a defect."""
     return small_course(tmp_path)
-
-
-def edited(file: str, old: str, new: str) -> Change:
-    """Return the change that replaces `old` by `new` in `file`."""
-    return lambda folder: folder.edit(file, old, new)
-
-
-def written(file: str, text: str = "") -> Change:
-    """Return the change that writes `text` to `file`."""
-    return lambda folder: folder.write(file, text)
-
-
-def removed(file: str) -> Change:
-    """Return the change that removes `file`."""
-    return lambda folder: folder.remove(file)
 
 
 def defects(folder: CourseFolder) -> list[str]:
@@ -145,256 +131,15 @@ def test_nothing_of_a_course_changes_later(folder: CourseFolder) -> None:
     course = load_course(folder.root)
     for thing in (course, course.days[0], course.exercises[0]):
         with pytest.raises(ValueError, match="frozen"):
-            thing.title = "Another"  # type: ignore[misc]  # that it is read-only is the point
+            thing.title = "Another"
     assert len(set(course.exercises)) == 3
 
 
-TABLES = [
-    # The file as a whole.
-    (removed("course.toml"), "course.toml: does not exist; create it"),
-    (
-        edited("course.toml", "title =", "title"),
-        "course.toml: line 2, column 7: is no TOML: Expected '=' after a key in a key/value pair;"
-        " correct the syntax there",
-    ),
-    (
-        edited(DAY_TWO, '* y`."]', '* y`."'),
-        f"{DAY_TWO}: end of document: is no TOML: Unclosed array; correct the syntax there",
-    ),
-    (removed(DAY_TWO), f"{DAY_TWO}: does not exist; create it"),
-    # The format.
-    (
-        edited("course.toml", "format = 1", "format = 2\nnew_key = 3"),
-        "course.toml: format: is 2, but this program reads format 1;"
-        " type `pip install --upgrade dlcourse`",
-    ),
-    (edited("course.toml", "format = 1", ""), "course.toml: format: is missing; add it"),
-    (
-        edited("course.toml", "format = 1", "format = true"),
-        "course.toml: format: is `true`, but must be a whole number; write it like `3`, without quotes",
-    ),
-    # Keys.
-    (edited(DAY_ONE, 'title = "Sums"', ""), f"{DAY_ONE}: title: is missing; add it"),
-    (
-        edited(DAY_ONE, "minutes = 30", "minuts = 30\nminutes = 30"),
-        f"{DAY_ONE}: exercise.masked_sum.minuts: is not a known key; did you mean `minutes`?",
-    ),
-    (
-        edited(DAY_ONE, "minutes = 30", 'minutes = 30\n"tell\\n me" = 30'),
-        f"{DAY_ONE}: exercise.masked_sum.tell\\n me: is not a known key; remove it",
-    ),
-    # Types.
-    (
-        edited(DAY_ONE, "minutes = 20", 'minutes = "20"'),
-        f'{DAY_ONE}: exercise.plain_sum.minutes: is `"20"`, but must be a whole number;'
-        " write it like `3`, without quotes",
-    ),
-    (
-        edited(DAY_ONE, '"A sum"', "1979-05-27"),
-        f'{DAY_ONE}: exercise.plain_sum.title: is `"1979-05-27"`, but must be text;'
-        " put it in quotes",
-    ),
-    (
-        edited(DAY_ONE, '["torch.nansum"]', '"torch.nansum"'),
-        f'{DAY_ONE}: exercise.masked_sum.forbidden: is `"torch.nansum"`, but must be a list;'
-        " use `[…]`, or `[[…]]` for tables",
-    ),
-    (
-        edited("course.toml", "title", "weights.days = 3\ntitle"),
-        "course.toml: weights.days: is `3`, but must be a table;"
-        " write its keys under a `[…]` of its own",
-    ),
-    (
-        edited("course.toml", "title", "weights = [3]\ntitle"),
-        "course.toml: weights: is a list, but must be a table;"
-        " write its keys under a `[…]` of its own",
-    ),
-    (
-        edited("course.toml", "title", 'weights.days.day01_sums = "3"\ntitle'),
-        'course.toml: weights.days.day01_sums: is `"3"`, but must be a number;'
-        " write it like `1.5`, without quotes",
-    ),
-    (
-        edited(DAY_ONE, '"A sum"', "'''A\nsum'''"),
-        f"{DAY_ONE}: exercise.plain_sum.title: runs over more than one line; write it on one line",
-    ),
-    # Ranges.
-    (
-        edited(DAY_ONE, "difficulty = 1", "difficulty = 0"),
-        f"{DAY_ONE}: exercise.plain_sum.difficulty: is `0`, but must be at least 1;"
-        " choose a larger number",
-    ),
-    (
-        edited(DAY_ONE, "minutes = 20", "minutes = 241"),
-        f"{DAY_ONE}: exercise.plain_sum.minutes: is `241`, but must be at most 240;"
-        " choose a smaller number",
-    ),
-    (
-        edited("course.toml", "title", "weights.days.day01_sums = -1\ntitle"),
-        "course.toml: weights.days.day01_sums: is `-1`, but must be at least 0;"
-        " choose a larger number",
-    ),
-    (
-        edited("course.toml", "title", "weights.days.day01_sums = inf\ntitle"),
-        "course.toml: weights.days.day01_sums: is `Infinity`, but must be finite;"
-        " write an ordinary number",
-    ),
-    (
-        edited(DAY_ONE, '"A sum"', '" "'),
-        f"{DAY_ONE}: exercise.plain_sum.title: is empty; write it",
-    ),
-    # Hints.
-    (
-        edited(DAY_ONE, '"Look at the shapes.", ', ""),
-        f"{DAY_ONE}: exercise.plain_sum.hints: holds 2, but must hold exactly 3;"
-        " lead from a nudge to nearly the answer",
-    ),
-    (
-        edited(DAY_ONE, "Think of the axis.", "Look at the shapes. "),
-        f"{DAY_ONE}: exercise.plain_sum.hints: says the same thing twice; keep one of each",
-    ),
-    (
-        edited(DAY_ONE, "Think of the axis.", ""),
-        f"{DAY_ONE}: exercise.plain_sum.hints#2: is empty; write it",
-    ),
-    # Devices, calls, anchors and helper files.
-    (
-        edited(DAY_ONE, '"cpu", "cuda"', '"cuda"'),
-        f"{DAY_ONE}: exercise.masked_sum.devices: leaves out `cpu`;"
-        " add it: every exercise runs without a GPU",
-    ),
-    (
-        edited(DAY_ONE, '"cpu", "cuda"', '"cpu", "tpu"'),
-        f"{DAY_ONE}: exercise.masked_sum.devices#2: is `\"tpu\"`, but must be 'cpu' or 'cuda';"
-        " choose one that is known",
-    ),
-    (
-        edited(DAY_ONE, "torch.nansum", "nansum"),
-        f"{DAY_ONE}: exercise.masked_sum.forbidden#1: is `nansum`, which is no dotted name;"
-        " write it like `torch.nn.functional.silu`",
-    ),
-    (
-        edited(DAY_ONE, "day01_002_masks#", "day02_002_masks#"),
-        f"{DAY_ONE}: exercise.masked_sum.theory#1: is"
-        " `day01_sums/day02_002_masks#masks-and-their-shapes`, which is no theory anchor;"
-        " write it like `day03_tensors/day03_001_tensor_fundamentals#strides`",
-    ),
-    (
-        edited(DAY_ONE, "masking.py", "../masking.py"),
-        f"{DAY_ONE}: exercise.masked_sum.files#1: is `../masking.py`, which is no Python file of"
-        " this folder; name a `NAME.py`",
-    ),
-    (
-        edited(DAY_ONE, "masking.py", "random.py"),
-        f"{DAY_ONE}: exercise.masked_sum.files#1: is `random`, which is a module of Python's own"
-        " library; choose another name",
-    ),
-    (
-        edited(DAY_ONE, '"masking.py"', '"a.py", "b.py", "c.py", "d.py", "e.py"'),
-        f"{DAY_ONE}: exercise.masked_sum.files: holds 5 entries, more than 4; take some away",
-    ),
-    (
-        edited(DAY_ONE, "masking.py", "outer_product.py"),
-        f"{DAY_ONE}: exercise.masked_sum.files: names `outer_product.py`, which is an exercise;"
-        " rename the file",
-    ),
-]
-
-TREES = [
-    # Files.
-    (
-        removed("exercises/day01_sums/plain_sum.py"),
-        "exercises/day01_sums/plain_sum.py: does not exist;"
-        f" write it, or take `plain_sum` out of `{DAY_ONE}`",
-    ),
-    (
-        removed("solutions/day01_sums/plain_sum.py"),
-        "solutions/day01_sums/plain_sum.py: does not exist;"
-        f" write it, or take `plain_sum` out of `{DAY_ONE}`",
-    ),
-    (
-        removed("graders/day01_sums/test_plain_sum.py"),
-        "graders/day01_sums/test_plain_sum.py: does not exist;"
-        f" write it, or take `plain_sum` out of `{DAY_ONE}`",
-    ),
-    (
-        written("exercises/day01_sums/zzz.py"),
-        "exercises/day01_sums/zzz.py: belongs to no exercise;"
-        f" remove it, or name its exercise in `{DAY_ONE}`",
-    ),
-    (
-        written("solutions/day01_sums/plain_sums.py"),
-        "solutions/day01_sums/plain_sums.py: belongs to no exercise; did you mean `plain_sum.py`?",
-    ),
-    (
-        written("graders/day01_sums/plane_sum.mistakes.toml"),
-        "graders/day01_sums/plane_sum.mistakes.toml: belongs to no exercise;"
-        " did you mean `plain_sum.mistakes.toml`?",
-    ),
-    (
-        written("graders/day01_sums/plain_sum.py"),
-        "graders/day01_sums/plain_sum.py: belongs to no exercise;"
-        " did you mean `test_plain_sum.py`?",
-    ),
-    # Folders.
-    (
-        written("exercises/day7_pools/day.toml"),
-        "exercises/day7_pools: is no day folder: it is not named `dayNN_slug`; rename or remove it",
-    ),
-    (
-        written("exercises/day01_other/day.toml", 'title = "Other"'),
-        "exercises/day01_sums: has the number of `day01_other`; give it a number of its own",
-    ),
-    (
-        written("solutions/day02_product/x.txt"),
-        "solutions/day02_product: has no twin in `exercises`; did you mean `day02_products`?",
-    ),
-    (
-        written("graders/other/x.txt"),
-        "graders/other: has no twin in `exercises`; remove it, or add its exercises",
-    ),
-]
-
-NAMES = [
-    (
-        edited(DAY_TWO, '"masked_sum"', '"masked_sums"'),
-        f"{DAY_TWO}: exercise.outer_product.prerequisites: names `masked_sums`,"
-        " which is no exercise; did you mean `masked_sum`?",
-    ),
-    (
-        edited(DAY_TWO, '"masked_sum"', '"zzz"'),
-        f"{DAY_TWO}: exercise.outer_product.prerequisites: names `zzz`, which is no exercise;"
-        " take it away, or name one that exists",
-    ),
-    (
-        edited(DAY_ONE, "minutes = 20", 'minutes = 20\nprerequisites = ["outer_product"]'),
-        f"{DAY_ONE}: exercise.plain_sum.prerequisites: needs itself:"
-        " `plain_sum` → `outer_product` → `masked_sum` → `plain_sum`;"
-        " take one of these prerequisites away",
-    ),
-    (
-        edited(DAY_TWO, '"masked_sum"', '"outer_product"'),
-        f"{DAY_TWO}: exercise.outer_product.prerequisites: needs itself:"
-        " `outer_product` → `outer_product`; take one of these prerequisites away",
-    ),
-    (
-        edited("course.toml", "title", "weights.exercises.plain = 2\ntitle"),
-        "course.toml: weights.exercises.plain: names no exercise of this course;"
-        " did you mean `plain_sum`?",
-    ),
-    (
-        edited("course.toml", "title", "weights.days.day02_product = 2\ntitle"),
-        "course.toml: weights.days.day02_product: names no day of this course;"
-        " did you mean `day02_products`?",
-    ),
-]
-
-
-@pytest.mark.parametrize(("change", "line"), [*TABLES, *TREES, *NAMES])
-def test_one_defect_is_one_line(folder: CourseFolder, change: Change, line: str) -> None:
+@pytest.mark.parametrize("case", cases("defects.toml"), ids=itemgetter("name"))
+def test_one_defect_is_one_line(folder: CourseFolder, case: dict[str, Any]) -> None:
     """A single defect is reported alone, with its file, key, problem and remedy."""
-    change(folder)
-    assert defects(folder) == [line]
+    folder.spoil(case)
+    assert defects(folder) == [case["line"]]
 
 
 @pytest.mark.parametrize(
@@ -463,6 +208,13 @@ def test_bytes_that_are_no_text_are_a_defect(folder: CourseFolder) -> None:
     assert defects(folder) == [f"{DAY_TWO}: is not UTF-8 text; save it as UTF-8"]
 
 
+def test_a_number_too_long_for_python_is_a_defect(folder: CourseFolder) -> None:
+    """What TOML allows and Python refuses to read is named, with the reason."""
+    folder.edit(DAY_TWO, "difficulty = 5", f"difficulty = {'5' * 5000}")
+    (line,) = defects(folder)
+    assert line.startswith(f"{DAY_TWO}: is no TOML: Exceeds the limit")
+
+
 def test_a_folder_in_place_of_a_file_is_a_defect(folder: CourseFolder) -> None:
     """What cannot be read is named, with the system's reason."""
     folder.remove(DAY_TWO)
@@ -490,6 +242,18 @@ def test_rows_of_the_wrong_shape_are_defects(folder: CourseFolder, said: str) ->
     folder.edit(DAY_TWO, 'title = "An outer product"', said)
     folder.edit(DAY_TWO, 'name = "outer_product"', "" if "name" in said else 'name = "x"')
     assert any(line.startswith(f"{DAY_TWO}: exercise") for line in defects(folder))
+
+
+def test_a_refusal_that_has_no_sentence_yet_is_still_a_defect() -> None:
+    """What pydantic alone has words for is said in those, braces and all."""
+
+    class Colour(Table):
+        rgb: Annotated[str, StringConstraints(pattern="^[0-9]{6}$")]
+
+    with pytest.raises(CourseDefects) as caught:
+        parse(Colour, {"rgb": "red"}, "colours.toml")
+    problem = "is refused: String should match pattern '^[0-9]{6}$'"
+    assert str(caught.value) == f"colours.toml: rgb: {problem}; correct it"
 
 
 def test_a_defect_never_breaks_its_line() -> None:

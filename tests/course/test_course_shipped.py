@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from course_folders import small_course
+
 import dlcourse.course
 from dlcourse.course import find_course, load_course, load_mistakes
 
@@ -33,11 +35,11 @@ def test_the_public_names_are_sorted_and_exist() -> None:
     assert names == sorted(names, key=lambda name: (not name.isupper(), name[0].islower(), name))
 
 
-def test_loading_a_course_imports_nothing_heavy() -> None:
+def test_loading_a_course_imports_nothing_heavy(tmp_path: Path) -> None:
     """Neither torch, numpy nor pytest is imported to load a course."""
     script = (
         "import sys; from pathlib import Path; from dlcourse.course import load_course\n"
-        f"load_course(Path({str(ROOT)!r}))\n"
+        f"load_course(Path({str(small_course(tmp_path).root)!r}))\n"
         "print({'torch', 'numpy', 'pytest'} & set(sys.modules))"
     )
     run = subprocess.run(

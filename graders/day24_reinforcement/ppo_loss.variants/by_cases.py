@@ -43,7 +43,5 @@ def ppo_loss(
     error, held_error = values - returns, held - returns
     worst = torch.where(error.abs() >= held_error.abs(), error, held_error)
 
-    per_sample = (
-        -advantages * counted + value_coef * worst.square() / 2 - entropy_coef * entropy
-    )
+    per_sample = -advantages * counted + value_coef * worst.square() / 2 - entropy_coef * entropy
     return per_sample.sum() / n

@@ -1,0 +1,40 @@
+"""The command line: options in, a call, output."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from dlcourse import __version__
+from dlcourse.cli.check import check_command
+from dlcourse.cli.list import list_command
+from dlcourse.errors import DlcourseError
+
+_EXIT_CODES = """\b
+Exit codes:
+  0  all good
+  1  graded code lost points
+  2  what was typed is not right
+  3  the grader or the course is broken
+  4  what was asked for is not available on this machine
+"""
+
+
+@click.group(epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dlcourse")
+def cli() -> None:
+    """A deep-learning course with PyTorch that grades itself."""
+
+
+cli.add_command(check_command)
+cli.add_command(list_command)
+
+
+def main() -> None:
+    """Run the command line; an error is one sentence and an exit code."""
+    try:
+        cli(prog_name="dlcourse")
+    except DlcourseError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)

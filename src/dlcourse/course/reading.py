@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _Table = TypeVar("_Table", bound=Table)
 _LONGEST = 40
-_PLACE = re.compile(r"(?P<what>.*) \(at (?P<place>.*)\)", re.DOTALL)
 _LABEL = re.compile(r"[\w-]{1,40}")
 
 # What pydantic finds, said as a problem and a remedy; `{value}` is what stands in the file.
@@ -56,7 +55,7 @@ def read_toml(root: Path, file: str) -> dict[str, Any]:
         defect = Defect(file, "", f"cannot be read: {error.strerror}", "make it a readable file")
     except UnicodeDecodeError:
         defect = Defect(file, "", "is not UTF-8 text", "save it as UTF-8")
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a TOMLDecodeError, or a number too long for Python
         defect = _syntax_defect(file, str(error))
     raise CourseDefects([defect]) from None
 
@@ -75,9 +74,8 @@ def parse(kind: type[_Table], said: dict[str, Any], file: str) -> _Table:
 
 
 def _syntax_defect(file: str, message: str) -> Defect:
-    parts = _PLACE.fullmatch(message)
-    what, place = (parts["what"], parts["place"]) if parts else (message, "")
-    return Defect(file, place, f"is no TOML: {what}", "correct the syntax there")
+    what, _, place = message.partition(" (at ")
+    return Defect(file, place.removesuffix(")"), f"is no TOML: {what}", "correct the syntax there")
 
 
 def _defect(kind: type[Table], said: dict[str, Any], file: str, detail: ErrorDetails) -> Defect:
@@ -88,7 +86,9 @@ def _defect(kind: type[Table], said: dict[str, Any], file: str, detail: ErrorDet
     if detail["type"] == "extra_forbidden":
         remedy = did_you_mean(str(detail["loc"][-1]), _known_keys(kind), "remove it")
         return Defect(file, key, "is not a known key", remedy)
-    problem, remedy = _SENTENCES.get(detail["type"], (detail["msg"], "correct it"))
+    if detail["type"] not in _SENTENCES:
+        return Defect(file, key, f"is refused: {detail['msg']}", "correct it")
+    problem, remedy = _SENTENCES[detail["type"]]
     return Defect(file, key, problem.format(value=_shown(detail["input"]), **context), remedy)
 
 

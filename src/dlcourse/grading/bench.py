@@ -16,7 +16,7 @@ from typing import Any, Final, NoReturn
 
 import torch
 
-from dlcourse.errors import DlcourseError
+from dlcourse.errors import DlcourseError, UsageError
 from dlcourse.grading.grade import grade_job
 from dlcourse.grading.job import GraderSettings, Job
 from dlcourse.grading.suites import SuiteShelf, host_session
@@ -75,7 +75,7 @@ class Bench:
         try:
             while not finished and fork.poll(_JOB_SECONDS):
                 message: Message = json.loads(fork.recv_bytes())
-                finished = message["event"] in ("finished", "broken")
+                finished = message["event"] in ("finished", "broken", "usage")
                 self._send(message)
         except EOFError:
             pass
@@ -108,6 +108,8 @@ def _work(run: Callable[[Callable[[Message], None]], None], connection: Connecti
 
     try:
         run(send)
+    except UsageError as error:
+        send({"event": "usage", "message": str(error)})
     except Exception as error:  # noqa: BLE001 - the fork's last word, whatever went wrong
         send(_broken(f"grading stopped: {type(error).__name__}: {error}"))
     finally:

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from multiprocessing.connection import Pipe
 from typing import Any, Final, Self
 
-from dlcourse.errors import DlcourseError
+from dlcourse.errors import CourseError, UsageError
 from dlcourse.grading.job import GraderSettings, Job
 from dlcourse.sandbox.server import import_path
 
@@ -54,18 +54,24 @@ class GraderProcess:
         self._connection.send_bytes(json.dumps(asdict(settings)).encode())
 
     def grade(self, job: Job) -> Iterator[dict[str, Any]]:
-        """Yield an event for each test, the last one for the exercise; raises DlcourseError."""
+        """Yield an event for each test, the last one for the exercise.
+
+        Raises UsageError for a test that the suite does not hold, and CourseError where the suite
+        or the grader is broken.
+        """
         try:
             self._connection.send_bytes(json.dumps(job.to_json()).encode())
             while True:
                 event: dict[str, Any] = json.loads(self._connection.recv_bytes())
                 if event["event"] == "broken":
-                    raise DlcourseError(event["message"])
+                    raise CourseError(event["message"])
+                if event["event"] == "usage":
+                    raise UsageError(event["message"])
                 yield event
                 if event["event"] == "finished":
                     return
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise DlcourseError(
+            raise CourseError(
                 "the grader process ended early: run the same command again, and report what it "
                 "printed if this repeats"
             ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 
 import torch
 
+from dlcourse.errors import UsageError
 from dlcourse.grading.job import GraderSettings, Job
 from dlcourse.grading.seeds import derive_seed
 from dlcourse.grading.suites import Suite, SuiteShelf
@@ -32,18 +34,32 @@ def grade_job(
     try:
         sources = read_sources(job)
     except Unreadable as error:
+        yield _problem(str(error))
         for item in suite.items:
             yield {"event": "test", "test": outcome_data(not_run(item, str(error)))}
         yield _finished(job, None, str(error), server)
         return
     run = ExerciseRun(_setting(suite, sources, job, settings, server, shelf))
     for outcome in run.outcomes():
+        if run.problem:
+            yield _problem(run.problem)
         yield {"event": "test", "test": outcome_data(outcome)}
     yield _finished(job, sources, run.problem, server)
 
 
+def _problem(message: str) -> Message:
+    return {"event": "problem", "message": message}
+
+
 def _chosen(suite: Suite, only: tuple[str, ...]) -> Suite:
-    """The suite without the tests that were not asked for."""
+    """The suite without the tests that were not asked for; raises UsageError for unknown ones."""
+    known = [item.name for item in suite.items]
+    for name in only:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+            raise UsageError(
+                f"`{name}` is no test of this exercise: did you mean `--only {near}`?"
+            )
     items = tuple(item for item in suite.items if not only or item.name in only)
     return Suite(items, suite.solution)
 

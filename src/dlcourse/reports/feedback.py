@@ -39,7 +39,7 @@ def without_hint(test: TestReport) -> TestReport:
 def _likely(misconception: Misconception | None) -> Iterator[Line]:
     if misconception is None:
         return
-    yield Line((Span(misconception.text, "bold"),), _INDENT, Span("Likely: ", "bold yellow"))
+    yield Line((Span(misconception.text),), _INDENT, Span("Likely: ", "bold yellow"))
     if misconception.hint:
         yield Line((Span(misconception.hint),), _INDENT, Span("Hint:   ", "yellow"))
     if misconception.anchor:

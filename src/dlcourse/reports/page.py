@@ -17,6 +17,7 @@ _MAX_WIDTH: Final = 100
 # With less than this beside them, the numbers at the right go beneath the words.
 _MIN_BESIDE: Final = 30
 _MIN_ROOM: Final = 12
+_GAP: Final = 2
 
 
 class Span(NamedTuple):
@@ -62,29 +63,27 @@ class Page:
         """Write `line`, wrapped at words, with long words broken."""
         lead = self._text(line.lead)
         room = self.width - line.indent - lead.cell_len
-        for row in self._rows(line, room):
-            self._emit(line.indent, lead, row)
-            lead = Text(" " * lead.cell_len)
+        self._emit_all(line.indent, lead, self._rows(line, room))
 
-    def write_row(self, line: Line, tail: Span) -> None:
+    def write_row(self, line: Line, tail: tuple[Span, ...]) -> None:
         """Write `line` with `tail` at the right margin of its last row, or beneath if narrow."""
-        lead, right = self._text(line.lead), self._text(tail)
-        room = self.width - line.indent - lead.cell_len - right.cell_len - 2
+        lead, right = self._text(line.lead), self._joined(tail)
+        room = self.width - line.indent - lead.cell_len - right.cell_len - _GAP
         if room < _MIN_BESIDE:
             self.write(line)
-            beneath = tail._replace(text=tail.text.strip())
-            self.write(Line((beneath,), line.indent + lead.cell_len))
+            self._emit(line.indent + lead.cell_len, _stripped(right))
             return
-        *rows, last = self._rows(line, room)
-        for row in rows:
-            self._emit(line.indent, lead, row)
-            lead = Text(" " * lead.cell_len)
-        last.pad_right(room - last.cell_len + 2)
-        self._emit(line.indent, lead, last.append_text(right))
+        rows = self._rows(line, room)
+        rows[-1].pad_right(room + _GAP - rows[-1].cell_len)
+        rows[-1].append_text(right)
+        self._emit_all(line.indent, lead, rows)
 
     def _rows(self, line: Line, room: int) -> list[Text]:
-        whole = Text().join(self._text(span) for span in line.spans)
+        whole = self._joined(line.spans)
         return list(whole.wrap(self._console, max(room, _MIN_ROOM), overflow="fold"))
+
+    def _joined(self, spans: tuple[Span, ...]) -> Text:
+        return Text().join(self._text(span) for span in spans)
 
     def _text(self, span: Span) -> Text:
         """The one way from a string to the console: escaped, and drawable in its encoding."""
@@ -92,9 +91,19 @@ class Page:
         drawable = escape_line(span.text).encode(encoding, "backslashreplace").decode(encoding)
         return Text(drawable, span.style)
 
-    def _emit(self, indent: int, lead: Text, row: Text) -> None:
-        line = Text(" " * indent).append_text(lead).append_text(row)
+    def _emit_all(self, indent: int, lead: Text, rows: list[Text]) -> None:
+        for row in rows:
+            self._emit(indent, lead + row)
+            lead = Text(" " * lead.cell_len)
+
+    def _emit(self, indent: int, row: Text) -> None:
+        line = Text(" " * indent).append_text(row)
         line.rstrip()
         safe = defuse(line.plain)
         self._at_gap = False
         self._console.print(line if safe == line.plain else Text(safe), soft_wrap=True)
+
+
+def _stripped(text: Text) -> Text:
+    blanks = len(text.plain) - len(text.plain.lstrip())
+    return text[blanks:]

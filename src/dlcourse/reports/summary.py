@@ -82,8 +82,7 @@ def _closing(page: Page, report: Report, replay: str | None) -> Iterator[Line]:
     claims = sum(test.claims for exercise in report.exercises for test in exercise.tests)
     if claims:
         yield _claims(claims, page.glyphs.claim)
-    again = f": repeat with `{replay}`" if replay else ""
-    yield Line((Span(f"seed {report.seed}{again}", "dim"),))
+    yield _seed(report.seed, replay)
 
 
 def _totals(report: Report) -> Line:
@@ -129,3 +128,9 @@ def _claims(count: int, glyph: str) -> Line:
         " good against mistakes, no proof against forgery."
     )
     return Line((Span(sentence, "dim"),), lead=Span(f"{glyph} ", "dim"))
+
+
+def _seed(seed: int, replay: str | None) -> Line:
+    if replay is None:
+        return Line((Span(f"seed {seed}", "dim"),))
+    return Line((Span(f"seed {seed}: repeat with ", "dim"), Span(f"`{replay}`")))

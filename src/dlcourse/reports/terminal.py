@@ -101,13 +101,15 @@ class TerminalReport:
         others = tuple(sentence for sentence in test.observed if sentence != problem)
         self._write_feedback(test.model_copy(update={"observed": others}))
         row = Line((Span(test.sentence, "dim"),), 2, self._mark(test.outcome))
-        self._page.write_row(row, Span(f"{self._won(test):>5}  {'not run':>7}", "dim"))
+        self._page.write_row(row, self._numbers(test, "not run"))
 
     def _write_test(self, test: TestReport, *, note: str) -> None:
         claim = f" {self._page.glyphs.claim}" if test.claims else ""
         style = "" if test.outcome in _QUIET else "bold"
         spans = (Span(test.sentence, style), Span(f"{claim}{note}", "dim"))
-        self._page.write_row(Line(spans, 2, self._mark(test.outcome)), self._numbers(test))
+        spent = duration(test.timing.wall) if test.timing.wall else ""
+        row = Line(spans, 2, self._mark(test.outcome))
+        self._page.write_row(row, self._numbers(test, spent))
 
     def _write_feedback(self, test: TestReport) -> None:
         """Write the feedback of `test`, unless it is the one written last."""
@@ -134,10 +136,7 @@ class TerminalReport:
         word = "" if self._page.coloured else f"{outcome:<{_WORD_WIDTH}} "
         return Span(f"{self._page.glyphs.marks[outcome]} {word}", f"bold {STYLES[outcome]}")
 
-    def _numbers(self, test: TestReport) -> Span:
-        spent = duration(test.timing.wall) if test.timing.wall else ""
-        return Span(f"{self._won(test):>5}  {spent:>7}")
-
-    def _won(self, test: TestReport) -> str:
+    def _numbers(self, test: TestReport, spent: str) -> tuple[Span, Span]:
         counts = test.points and test.outcome not in _UNCOUNTED
-        return points(test.earned, test.points) if counts else self._page.glyphs.none
+        won = points(test.earned, test.points) if counts else self._page.glyphs.none
+        return Span(f"{won:>5}"), Span(f"  {spent:>7}", "dim")

@@ -1,0 +1,38 @@
+"""What a suite's author imports."""
+
+from __future__ import annotations
+
+from dlcourse.testing.gradchecks import assert_gradcheck, assert_gradgradcheck
+from dlcourse.testing.gradients import (
+    assert_gradients_match,
+    assert_nonzero_gradient,
+    assert_zero_gradient,
+)
+from dlcourse.testing.inputs import magnitudes, odd_shapes, strided
+from dlcourse.testing.markers import fresh, in_worker, points, requires
+from dlcourse.testing.mismatch import Mismatch
+from dlcourse.testing.purity import assert_pure
+from dlcourse.testing.student import Solution, Student
+from dlcourse.testing.tolerances import tolerance
+from dlcourse.testing.values import assert_values_match
+
+__all__ = [
+    "Mismatch",
+    "Solution",
+    "Student",
+    "assert_gradcheck",
+    "assert_gradgradcheck",
+    "assert_gradients_match",
+    "assert_nonzero_gradient",
+    "assert_pure",
+    "assert_values_match",
+    "assert_zero_gradient",
+    "fresh",
+    "in_worker",
+    "magnitudes",
+    "odd_shapes",
+    "points",
+    "requires",
+    "strided",
+    "tolerance",
+]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from dlcourse.testing.mismatch import counted
 from dlcourse.testing.tolerances import widened
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def _reshaped(pair: Comparison, _: Context) -> str | None:
 def _signs(pair: Comparison, _: Context) -> str | None:
     if not pair.agree(pair.found.abs(), pair.due.abs()):
         return None
-    return f"The magnitudes are right, the sign is wrong at {int(pair.bad.sum())} elements."
+    count = counted(int(pair.bad.sum()), "element")
+    return f"The magnitudes are right, the sign is wrong at {count}."
 
 
 def _reversed(pair: Comparison, _: Context) -> str | None:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from dlcourse.sandbox.confinement import (
     capabilities,
-    limits,
     no_new_privs,
     seccomp,
     session,
     undumpable,
     view,
 )
+from dlcourse.sandbox.confinement import limits as limits_layer
 from dlcourse.sandbox.confinement.landlock import Ruleset
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Confinement:
         descriptor = self._ruleset.descriptor
         return () if descriptor is None else (descriptor,)
 
-    def confine(self, allowance: Limits) -> tuple[Layer, ...]:
+    def confine(self, limits: Limits) -> tuple[Layer, ...]:
         """Put every layer on, for ever, and say which of them hold.
 
         Limits read `/proc` and need root's rights, so they come first; Landlock and seccomp,
@@ -55,7 +55,7 @@ class Confinement:
         """
         _require_one_thread()
         return (
-            limits.apply(allowance),
+            limits_layer.apply(limits),
             session.apply(),
             undumpable.apply(),
             no_new_privs.apply(),

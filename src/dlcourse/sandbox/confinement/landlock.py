@@ -25,8 +25,10 @@ _READ_DIR = 1 << 3
 # How many rights over files each ABI knows: later ones added refer (2), truncate (3) and ioctl on
 # devices (5). A right that is handled and never granted is denied, execution among them.
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
-_NET_BIND_AND_CONNECT = 3  # TCP; since ABI 4
-_SCOPE_SOCKETS_AND_SIGNALS = 3  # abstract Unix sockets; since ABI 6
+_ABI_WITH_TCP = 4
+_BIND_AND_CONNECT = 0b11
+_ABI_WITH_SCOPES = 6
+_ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
 
 _DEVICES = {
     "/dev/null": _READ_FILE | _WRITE_FILE,
@@ -75,10 +77,10 @@ class Ruleset:
 def _create(abi: int) -> int:
     files = (1 << _FILE_RIGHTS[max(known for known in _FILE_RIGHTS if known <= abi)]) - 1
     handled = [files]
-    if abi >= 4:
-        handled.append(_NET_BIND_AND_CONNECT)
-    if abi >= 6:
-        handled.append(_SCOPE_SOCKETS_AND_SIGNALS)
+    if abi >= _ABI_WITH_TCP:
+        handled.append(_BIND_AND_CONNECT)
+    if abi >= _ABI_WITH_SCOPES:
+        handled.append(_ABSTRACT_SOCKETS_AND_SIGNALS)
     attributes = struct.pack(f"={len(handled)}Q", *handled)
     return linux.call("landlock_create_ruleset", attributes, len(attributes), 0)
 

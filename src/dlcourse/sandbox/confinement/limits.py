@@ -101,7 +101,7 @@ def _threads_of(user: int) -> int:
 
 def _statuses() -> Iterator[bytes]:
     # Owner and mode of a folder in `/proc` say nothing of a process that cannot be dumped.
-    for process in os.listdir(_PROC):
+    for process in _PROC.iterdir():
         # A process may end between the listing and the reading; other entries have no status.
         with contextlib.suppress(OSError):
-            yield (_PROC / process / "status").read_bytes()
+            yield (process / "status").read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import functools
 import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
@@ -17,6 +18,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 
 
+@functools.cache
 def architecture() -> Architecture:
     """Return this process's architecture; `OSError` where the system call numbers are unknown."""
     system = os.uname()

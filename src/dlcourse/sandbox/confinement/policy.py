@@ -65,7 +65,7 @@ The C library then falls back to `clone` and `openat`, whose flags can be seen.
 """
 
 LAST_KNOWN_CALL = 462
-"""Calls with higher numbers (after `mseal`) give ENOSYS, as on the kernel that this policy knows."""
+"""Calls with higher numbers, after `mseal`, give ENOSYS, as on a kernel that lacks them."""
 
 
 @dataclass(frozen=True)

@@ -80,9 +80,7 @@ def _prologue(architecture: Architecture) -> list[Instruction]:
     ]
 
 
-def _calls(
-    names: Iterable[str], action: int, architecture: Architecture
-) -> list[Instruction]:
+def _calls(names: Iterable[str], action: int, architecture: Architecture) -> list[Instruction]:
     """Give `action` for the calls in `names`; the accumulator holds the call's number."""
     numbers = [NUMBERS[name][architecture.column] for name in names]
     return [

@@ -35,10 +35,19 @@ def readable(hidden: Sequence[Path]) -> tuple[Grant, ...]:
 
 
 def _roots() -> Iterator[Path]:
-    paths = (sys.base_prefix, sys.prefix, *_SYSTEM)
-    yield from (Path(path).resolve() for path in paths if Path(path).exists())
-    # An empty entry means the current folder, which may be anything.
-    yield from (Path(entry).resolve() for entry in sys.path if entry and Path(entry).is_dir())
+    # An empty entry on `sys.path` means the current folder, which may be anything.
+    entries = (sys.base_prefix, sys.prefix, *_SYSTEM, *filter(None, sys.path))
+    found = [path for entry in entries for path in _existing(Path(entry))]
+    # As a root, the root folder would grant everything.
+    return (path for path in found if path != path.parent)
+
+
+def _existing(path: Path) -> list[Path]:
+    """Return the real path, or nothing where none can be reached."""
+    try:
+        return [path.resolve(strict=True)]
+    except OSError:
+        return []
 
 
 def _outermost(roots: Iterable[Path]) -> list[Path]:
@@ -55,7 +64,14 @@ def _grants(path: Path, secret: set[Path]) -> Iterator[Grant]:
         yield Grant(path)
         return
     yield Grant(path, names_only=True)
-    for child in sorted(path.iterdir()):
+    for child in _children(path):
         # What a link leads to lies in the view by its own path, or does not belong there.
         if not child.is_symlink():
             yield from _grants(child, secret)
+
+
+def _children(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []

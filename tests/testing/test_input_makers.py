@@ -1,0 +1,100 @@
+"""Inputs that wrong answers cannot pass by luck, and replicas of inputs."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dlcourse.testing.inputs import magnitudes, odd_shapes, strided
+from dlcourse.testing.replicas import replica, replicas
+
+
+@pytest.mark.parametrize("ndim", [0, 1, 2, 5])
+def test_the_lengths_of_a_shape_differ(ndim: int) -> None:
+    """No two axes of a shape are equal, and none has length 1."""
+    gen = torch.Generator().manual_seed(ndim)
+    shapes = odd_shapes(gen, ndim, count=20)
+    assert len(shapes) == 20
+    assert all(len(set(shape)) == len(shape) == ndim for shape in shapes)
+    assert all(length >= 2 for shape in shapes for length in shape)
+
+
+def test_shapes_follow_their_generator() -> None:
+    """The same state draws the same shapes, another state others."""
+    drawn = [odd_shapes(torch.Generator().manual_seed(seed), 3) for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.bool, torch.complex64])
+@pytest.mark.parametrize("shape", [(3, 5), (7,), (2, 3, 4)])
+def test_layouts_hold_the_values(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    """All layouts but the expanded one hold the same values in other memory."""
+    x = torch.arange(1, 1 + torch.Size(shape).numel()).reshape(shape).to(dtype)
+    layouts = dict(strided(x))
+    assert list(layouts) == ["transposed", "sliced", "offset", "expanded"]
+    expanded = layouts.pop("expanded")
+    assert all(torch.equal(layout, x) for layout in layouts.values())
+    assert torch.equal(expanded, x[:1].expand_as(x))
+    assert all(layout.dtype is dtype for layout in layouts.values())
+
+
+def test_layouts_are_what_their_names_say() -> None:
+    """Strides and offsets differ from those of a fresh tensor."""
+    layouts = dict(strided(torch.ones(3, 5)))
+    assert layouts["transposed"].stride() == (1, 3)
+    assert layouts["sliced"].stride() == (10, 2)
+    assert layouts["offset"].storage_offset() == 5
+    assert layouts["expanded"].stride() == (0, 1)
+
+
+def test_memory_between_the_elements_is_poisoned() -> None:
+    """Code that reads the storage and not the tensor meets NaN."""
+    for name, layout in strided(torch.ones(3, 5)):
+        memory = torch.empty(0).set_(layout.untyped_storage())
+        assert bool(memory.isnan().any()) is (name in {"sliced", "offset"})
+
+
+@pytest.mark.parametrize(("dtype", "extreme"), [(torch.float32, 1e4), (torch.float16, 300.0)])
+def test_magnitudes_reach_where_careless_formulas_overflow(
+    dtype: torch.dtype, extreme: float
+) -> None:
+    """The vector is symmetric about zero, and its exponential overflows."""
+    values = magnitudes(dtype)
+    assert values.dtype is dtype
+    assert values.max() == extreme
+    assert torch.equal(values, -values.flip(0))
+    assert bool((values == 0).any())
+    assert bool(values.exp().isinf().any())
+
+
+def test_a_replica_looks_the_same_and_shares_nothing() -> None:
+    """Values, strides, offset and requires_grad are kept; memory and graph are not."""
+    base = torch.arange(24.0).requires_grad_()
+    for value in (base.reshape(4, 6)[1:, ::2].T, base[:1].expand(3, 1), base[5], base):
+        copy = replica(value)
+        assert torch.equal(copy, value)
+        assert copy.stride() == value.stride()
+        assert copy.storage_offset() == value.storage_offset()
+        assert copy.requires_grad
+        assert copy.is_leaf
+        assert copy.untyped_storage().data_ptr() != value.untyped_storage().data_ptr()
+
+
+def test_a_replica_resolves_lazy_bits() -> None:
+    """A lazily conjugated or negated tensor becomes plain memory with its values."""
+    lazy = torch.tensor([1 + 2j, 3 - 1j]).conj()
+    assert torch.equal(replica(lazy), lazy)
+    assert torch.equal(replica(lazy.imag), lazy.imag)
+
+
+def test_replicas_reach_into_containers() -> None:
+    """Containers are rebuilt, other values handed on."""
+    gen = torch.Generator()
+    value = [torch.ones(2), ({"a": torch.zeros(1)}, 3, gen)]
+    copy = replicas(value)
+    copy[0].zero_()
+    copy[1][0]["a"].add_(1)
+    assert torch.equal(value[0], torch.ones(2))
+    assert torch.equal(value[1][0]["a"], torch.zeros(1))
+    assert copy[1][1] == 3
+    assert copy[1][2] is gen
