@@ -11,15 +11,18 @@ from torch import Tensor
 class Swish(torch.autograd.Function):
     r"""`Swish.apply(x, beta)` is `x * sigmoid(beta * x)`, twice differentiable in both.
 
-    With z = beta * x, s = sigmoid(z), and the upstream gradient g of the shape of x::
+    With z = beta * x and the logistic function sigmoid(z) = 1 / (1 + exp(-z))::
 
-        y     = x * s
-        dx    = g * (s + z * s * (1 - s))       elementwise
-        dbeta = sum(g * x^2 * s * (1 - s))      over all elements of x
+        y     = x * sigmoid(z)                      elementwise
+        dx    = g * (derivative of y for x)         elementwise
+        dbeta = sum(g * (derivative of y for beta)) over all elements of x
 
-    `backward` writes these formulas with differentiable operations on the saved inputs, so that
+    where g is the upstream gradient, of the shape of y, and sigmoid' = sigmoid * (1 - sigmoid).
+    The two derivatives are yours to find.
+
+    `backward` computes them from the saved inputs with differentiable operations, so that
     autograd can differentiate `backward` itself: that gives the second derivatives. A tensor
-    that `forward` computes (such as s) carries no graph, and must be computed again.
+    that `forward` computes, such as sigmoid(z), carries no graph: `backward` computes it anew.
 
     Args of `apply`:
         x: [...], any shape, empty and 0-dimensional included, and any strides; float64, float32,
@@ -49,8 +52,8 @@ class Swish(torch.autograd.Function):
 
     Forbidden:
         `torch.nn.functional.silu`, `torch.nn.SiLU`, and letting autograd differentiate `forward`
-        (`torch.enable_grad` or `torch.autograd.grad` inside the Function, another `apply`):
-        write the derivative.
+        (with `torch.enable_grad` or `torch.autograd.grad`, or by an `apply` of your own): write
+        the derivative.
 
     Example:
         >>> x = torch.tensor([0.0, 1.0, -1.0], requires_grad=True)

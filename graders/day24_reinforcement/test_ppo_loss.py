@@ -104,7 +104,7 @@ def draw_batch(
 
 
 def without_policy_term(batch: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Return the batch, of even size, as in a first epoch with as much good as bad: -mean(A) = 0."""
+    """Return the batch, of even size, in its first epoch, with as many good actions as bad ones."""
     balanced = torch.ones_like(batch[ADVANTAGES])
     balanced[::2] = -1
     return [batch[OLD_LOG_PROBS], batch[OLD_LOG_PROBS].clone(), balanced, *batch[VALUES:]]
@@ -136,7 +136,7 @@ def normalised(advantages: torch.Tensor) -> torch.Tensor:
 def expected_policy_term(
     log_probs: torch.Tensor, old_log_probs: torch.Tensor, advantages: torch.Tensor, clip: float
 ) -> torch.Tensor:
-    """Return the policy term: a good action counts at most 1 + clip, a bad one at least 1 - clip."""
+    """Return the policy term: a good ratio counts at most 1 + clip, a bad one at least 1 - clip."""
     change = log_probs.double() - old_log_probs.detach().double()
     advantage = normalised(advantages)
     # Far away a constant takes the place of the change before exp, so no gradient is infinite.

@@ -229,9 +229,9 @@ def test_below_eight_elements_no_pattern_is_told() -> None:
     assert len(diagnose(-random(8), random(8), RTOL, ATOL)) == 2
 
 
-def test_above_a_million_elements_no_pattern_is_looked_for() -> None:
+def test_above_a_hundred_thousand_elements_no_pattern_is_looked_for() -> None:
     """Looking takes time that a verdict need not wait for."""
-    large = random(1_000_001)
+    large = random(100_001)
     assert len(diagnose(-large, large, RTOL, ATOL)) == 1
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
+from dlcourse.testing import gradchecks
 from dlcourse.testing.gradchecks import assert_gradcheck, assert_gradgradcheck
 from dlcourse.testing.mismatch import Mismatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GEN = torch.Generator().manual_seed(5)
 X = torch.randn(3, 4, generator=GEN, dtype=torch.float64, requires_grad=True)
@@ -17,7 +20,7 @@ BETA = torch.tensor(0.8, dtype=torch.float64, requires_grad=True)
 NAMES = ("x", "beta")
 
 
-class Swish(torch.autograd.Function):
+class _Swish(torch.autograd.Function):
     """`x * sigmoid(beta * x)` with a backward that its subclasses get wrong."""
 
     @staticmethod
@@ -33,7 +36,7 @@ class Swish(torch.autograd.Function):
         return grads[0] * (s + beta * x * slope), (grads[0] * x * x * slope).sum()
 
 
-class LostBeta(Swish):
+class _LostBeta(_Swish):
     """The chain rule without its inner factor."""
 
     @staticmethod
@@ -43,37 +46,68 @@ class LostBeta(Swish):
         return grads[0] * (s + x * s * (1 - s)), (grads[0] * x * x * s * (1 - s)).sum()
 
 
-class Once(Swish):
+class _Once(_Swish):
     """The right gradient from tensors without a graph."""
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         with torch.no_grad():
-            by_x, by_beta = Swish.backward(ctx, torch.ones_like(grads[0]))
+            by_x, by_beta = _Swish.backward(ctx, torch.ones_like(grads[0]))
             beta_slope = ctx.saved_tensors[0] ** 2
             s = torch.sigmoid(ctx.saved_tensors[1] * ctx.saved_tensors[0])
         del by_beta
         return grads[0] * by_x, (grads[0] * beta_slope * s * (1 - s)).sum()
 
 
-class NoUpstream(Swish):
-    """A backward that forgets the upstream gradient."""
+class _Leaky(_Swish):
+    """A backward that returns something for nothing."""
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return Swish.backward(ctx, torch.ones_like(grads[0]))
+        by_x, by_beta = _Swish.backward(ctx, *grads)
+        return by_x + 1e-10, by_beta
 
 
-class Forgetful(Swish):
+class _Square(torch.autograd.Function):
+    """`x * x` with a backward that the upstream gradient passes without its graph."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
+        x: torch.Tensor = ctx.saved_tensors[0]
+        return 2 * x * grads[0].detach()
+
+
+class _Double(torch.autograd.Function):
+    """`2 * x` with a backward without any graph."""
+
+    @staticmethod
+    def forward(_: Any, x: torch.Tensor) -> torch.Tensor:
+        return x * 2
+
+    @staticmethod
+    def backward(_: Any, *grads: torch.Tensor) -> torch.Tensor:
+        return grads[0].detach() * 2
+
+
+class _Forgetful(_Swish):
     """A backward that counts its calls."""
 
     calls = 0
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        Forgetful.calls += 1
-        by_x, by_beta = Swish.backward(ctx, *grads)
-        return by_x * (1 + 1e-9 * Forgetful.calls), by_beta
+        _Forgetful.calls += 1
+        by_x, by_beta = _Swish.backward(ctx, *grads)
+        return by_x * (1 + 1e-9 * _Forgetful.calls), by_beta
+
+
+swish: Callable[..., torch.Tensor] = _Swish.apply
+lost_beta: Callable[..., torch.Tensor] = _LostBeta.apply
 
 
 def refused(check: Callable[..., None], f: Callable[..., Any], **options: Any) -> str:
@@ -85,13 +119,13 @@ def refused(check: Callable[..., None], f: Callable[..., Any], **options: Any) -
 
 def test_right_gradients_pass_both_checks() -> None:
     """A right Function that can be differentiated twice is accepted."""
-    assert_gradcheck(Swish.apply, (X, BETA))
-    assert_gradgradcheck(Swish.apply, (X, BETA))
+    assert_gradcheck(swish, (X, BETA))
+    assert_gradgradcheck(swish, (X, BETA))
 
 
 def test_a_wrong_gradient_names_the_input() -> None:
     """Only the input whose gradient is wrong is named."""
-    assert refused(assert_gradcheck, LostBeta.apply) == (
+    assert refused(assert_gradcheck, lost_beta) == (
         "The gradient of `x` is not the derivative of the result with respect to it."
     )
 
@@ -102,7 +136,7 @@ def test_a_small_error_in_one_element_is_caught() -> None:
     def nearly(x: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
         leak = torch.zeros_like(x)
         leak[1, 2] = 1e-4
-        return Swish.apply(x, beta) + leak * (x - x.detach())
+        return swish(x, beta) + leak * (x - x.detach())
 
     assert refused(assert_gradcheck, nearly).startswith("The gradient of `x` is not the derivative")
 
@@ -118,33 +152,49 @@ def test_a_result_without_graph_is_detached() -> None:
     assert refused(assert_gradgradcheck, detached, what="the loss") == sentence
 
 
-def test_a_backward_that_ignores_the_upstream_gradient_is_told() -> None:
-    """With zeros upstream nothing may come back."""
-    assert refused(assert_gradcheck, NoUpstream.apply) in {
-        "The gradient is not zero where the upstream gradient is: multiply by it.",
-        "The gradient of `x` is not the derivative of the result with respect to it.",
-    }
+def test_a_backward_that_returns_something_for_nothing_is_told() -> None:
+    """With zeros upstream nothing may come back, not even less than the tolerance."""
+    assert refused(assert_gradcheck, _Leaky.apply) == (
+        "The gradient is not zero where the upstream gradient is: multiply by it."
+    )
 
 
 def test_a_backward_that_changes_between_calls_is_told() -> None:
     """Two runs of one backward must agree, however small the difference."""
-    assert refused(assert_gradcheck, Forgetful.apply) == (
+    assert refused(assert_gradcheck, _Forgetful.apply) == (
         "A second backward through the same graph gives another gradient."
     )
 
 
 def test_a_gradient_without_graph_is_caught_by_the_second_check_only() -> None:
     """A backward that is right and not differentiable passes once and fails twice."""
-    assert_gradcheck(Once.apply, (X, BETA))
-    sentence = refused(assert_gradgradcheck, Once.apply)
+    assert_gradcheck(_Once.apply, (X, BETA))
+    sentence = refused(assert_gradgradcheck, _Once.apply)
     assert sentence == "The gradient, differentiated again with respect to `x`, is wrong."
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        (_Square, "The gradient is not linear in the upstream gradient, or is detached from it."),
+        (_Double, "The gradient is detached: it cannot be differentiated again."),
+    ],
+)
+def test_an_upstream_gradient_without_its_graph_is_told(
+    function: type[torch.autograd.Function], sentence: str
+) -> None:
+    """The second derivative also runs through the upstream gradient."""
+    assert_gradcheck(function.apply, (X,))
+    with pytest.raises(Mismatch) as caught:
+        assert_gradgradcheck(function.apply, (X,))
+    assert str(caught.value) == sentence
 
 
 def test_every_tensor_of_the_result_is_checked() -> None:
     """Results in containers are checked tensor by tensor."""
     assert_gradcheck(lambda x, b: {"a": [x * b], "b": b.exp()}, (X, BETA))
     assert_gradgradcheck(lambda x, b: [x * b, b.exp()], (X, BETA))
-    refused(assert_gradcheck, lambda x, b: [x * b, LostBeta.apply(x, b)])
+    refused(assert_gradcheck, lambda x, b: [x * b, lost_beta(x, b)])
 
 
 def test_other_values_pass_through() -> None:
@@ -201,8 +251,18 @@ def test_the_inputs_stay_as_they_were() -> None:
 
 def test_no_number_of_the_jacobian_is_told() -> None:
     """Torch's complaint is full of digits; the learner's sentence has none."""
-    for check in (assert_gradcheck, assert_gradgradcheck):
-        assert not any(letter.isdigit() for letter in refused(check, LostBeta.apply))
+    told = refused(assert_gradcheck, lost_beta) + refused(assert_gradgradcheck, _Once.apply)
+    assert not any(letter.isdigit() for letter in told)
+
+
+def test_a_complaint_of_another_kind_is_still_a_sentence() -> None:
+    """A future torch may complain in new words; the learner reads what is sure."""
+    assert gradchecks._first_order("new words", ("`x`",), "the loss") == (
+        "The gradient is not the derivative of the loss."
+    )
+    assert gradchecks._second_order("new words", ("`x`",)) == (
+        "The gradient, differentiated again, is wrong."
+    )
 
 
 def test_faults_of_graded_code_pass_through() -> None:

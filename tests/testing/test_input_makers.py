@@ -90,11 +90,11 @@ def test_a_replica_resolves_lazy_bits() -> None:
 def test_replicas_reach_into_containers() -> None:
     """Containers are rebuilt, other values handed on."""
     gen = torch.Generator()
-    value = [torch.ones(2), ({"a": torch.zeros(1)}, 3, gen)]
-    copy = replicas(value)
+    ones, zeros = torch.ones(2), torch.zeros(1)
+    copy = replicas([ones, ({"a": zeros}, 3, gen)])
     copy[0].zero_()
     copy[1][0]["a"].add_(1)
-    assert torch.equal(value[0], torch.ones(2))
-    assert torch.equal(value[1][0]["a"], torch.zeros(1))
+    assert torch.equal(ones, torch.ones(2))
+    assert torch.equal(zeros, torch.zeros(1))
     assert copy[1][1] == 3
     assert copy[1][2] is gen

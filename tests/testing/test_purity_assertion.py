@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
 
-from dlcourse.sandbox.observation import Observation
 from dlcourse.sandbox.observe import observe
 from dlcourse.testing.mismatch import Mismatch
 from dlcourse.testing.purity import assert_pure
 from dlcourse.testing.replicas import replicas
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dlcourse.sandbox.observation import Observation
 
 
 class Local:
@@ -68,7 +71,7 @@ def test_an_argument_changed_in_place_is_named(
 
 def test_a_keyword_is_named_in_backticks() -> None:
     """Keyword arguments are judged like the others."""
-    sentences = refused(lambda *, mask: mask.zero_() and None, mask=torch.ones(1))
+    sentences = refused(lambda *, mask: mask.zero_() is None, mask=torch.ones(1))
     assert sentences == ("The argument `mask` was changed in place: its values differ.",)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 
 def ppo_loss(
@@ -37,9 +37,8 @@ def ppo_loss(
     surrogate = gains.min(dim=0).values.mean()
 
     near = old_v + torch.maximum(torch.minimum(v - old_v, v.new_tensor(clip)), v.new_tensor(-clip))
-    errors = torch.stack(
-        [F.mse_loss(v, ret, reduction="none"), F.mse_loss(near, ret, reduction="none")]
-    )
+    squared_error = partial(torch.nn.functional.mse_loss, target=ret, reduction="none")
+    errors = torch.stack([squared_error(v), squared_error(near)])
     value_loss = errors.amax(dim=0).mean() / 2
     return (value_coef * value_loss - surrogate - entropy_coef * ent.mean()).type_as(log_probs)
 

@@ -55,18 +55,22 @@ def check_command(  # noqa: D417 - click shows the options
 
     NAMES are days (day24, 24), exercises (ppo_loss, day24/ppo_loss) or all.
     """
-    from dlcourse.cli.checking import run_check  # noqa: PLC0415 - loads pydantic and more
+    from dlcourse.grading.client import GraderProcess  # noqa: PLC0415 - light, and first:
 
-    report = run_check(
-        names=names,
-        course_folder=course,
-        workdir=workdir,
-        only=only,
-        seed=seed,
-        isolation="test" if isolation == "test" else "exercise",
-        as_json=as_json,
-        replay=_replay,
-    )
+    with GraderProcess() as grader:  # it loads torch while this process loads the rest
+        from dlcourse.cli.checking import run_check  # noqa: PLC0415 - loads pydantic and more
+
+        report = run_check(
+            grader,
+            names=names,
+            course_folder=course,
+            workdir=workdir,
+            only=only,
+            seed=seed,
+            isolation="test" if isolation == "test" else "exercise",
+            as_json=as_json,
+            replay=_replay,
+        )
     sys.exit(exit_code(report))
 
 

@@ -18,6 +18,7 @@ from dlcourse.grading.seeds import load_secret, new_run
 
 
 def run_check(
+    grader: GraderProcess,
     *,
     names: tuple[str, ...],
     course_folder: Path | None,
@@ -38,11 +39,10 @@ def run_check(
         only=only,
         isolation=isolation,
     )
-    settings = GraderSettings(hidden=hidden_paths(course), secret=load_secret().hex())
-    with GraderProcess(settings) as grader:
-        if as_json:
-            return _as_json(request, grader)
-        return _on_terminal(request, grader, replay(request.run))
+    grader.configure(GraderSettings(hidden=hidden_paths(course), secret=load_secret().hex()))
+    if as_json:
+        return _as_json(request, grader)
+    return _on_terminal(request, grader, replay(request.run))
 
 
 def default_workdir(course: Course) -> Path:

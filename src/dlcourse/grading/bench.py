@@ -12,6 +12,7 @@ import os
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import torch
@@ -20,6 +21,7 @@ from dlcourse.errors import DlcourseError, UsageError
 from dlcourse.grading.grade import grade_job
 from dlcourse.grading.job import GraderSettings, Job
 from dlcourse.grading.suites import SuiteShelf, host_session
+from dlcourse.sandbox import warmup
 from dlcourse.sandbox.server import ForkServer
 
 _JOB_SECONDS: Final = 900.0  # no suite comes near; beyond it the grader itself hangs
@@ -40,8 +42,10 @@ class Bench:
     def open(self) -> None:
         """Grade until the other end of the connection closes."""
         torch.set_num_threads(1)
-        # The public setter imports the compiler stack to tell it.
-        torch._C._set_deterministic_algorithms(True, warn_only=True)
+        warmup.use_deterministic_algorithms()
+        warmup.warm_autograd()
+        hidden = [Path(path) for path in self._settings.hidden]
+        self._server.configure(hidden=hidden, warm=self._settings.warm)
         host_session(self._serve)
 
     def _serve(self, shelf: SuiteShelf) -> None:

@@ -5,8 +5,10 @@ This module loads neither torch nor pytest; the process that it starts does.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,21 +38,24 @@ _ONE_THREAD: Final = {
 
 
 class GraderProcess:
-    """A running grader; it begins to load at once."""
+    """A running grader; it begins to load at once, and takes jobs once it is configured."""
 
-    def __init__(self, settings: GraderSettings) -> None:
+    def __init__(self) -> None:
         self._connection, theirs = Pipe()
-        # The settings, which hold the secret, follow over the connection: every process of this
-        # machine can read an argument.
         boot = {"path": import_path(), "connection": theirs.fileno()}
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter, our own text
             [sys.executable, "-I", "-B", "-c", _BOOT, json.dumps(boot)],
             env={**os.environ, **_ONE_THREAD},
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr.fileno(),
+            stdout=subprocess.DEVNULL,
+            # An interrupt at the keyboard is for the command line, which then ends this group.
+            start_new_session=True,
         )
         theirs.close()
+
+    def configure(self, settings: GraderSettings) -> None:
+        """Send the settings; they hold the secret, and every process can read an argument."""
         self._connection.send_bytes(json.dumps(asdict(settings)).encode())
 
     def grade(self, job: Job) -> Iterator[dict[str, Any]]:
@@ -77,12 +82,21 @@ class GraderProcess:
             ) from None
 
     def close(self) -> None:
-        """End the process; it ends by itself once its connection is closed."""
+        """End the process: by itself when idle, once its connection is closed."""
         self._connection.close()
         self._process.wait()
+
+    def kill(self) -> None:
+        """End the process and its forks at once; their workers die with them."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.kill()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from dlcourse.grading.job import GraderSettings
@@ -17,10 +16,10 @@ from dlcourse.sandbox.server import ForkServer
 
 def main(boot: dict[str, Any]) -> None:
     """Serve jobs over the descriptor `boot["connection"]` until the other end closes."""
-    connection = Connection(boot["connection"])
-    settings = GraderSettings.from_json(json.loads(connection.recv_bytes()))
     sys.dont_write_bytecode = True
-    with ForkServer(hidden=[Path(path) for path in settings.hidden], warm=settings.warm) as server:
+    connection = Connection(boot["connection"])
+    with ForkServer() as server:
         from dlcourse.grading.bench import Bench  # noqa: PLC0415 - imports torch: after the server
 
+        settings = GraderSettings.from_json(json.loads(connection.recv_bytes()))
         Bench(settings, server, connection).open()

@@ -27,9 +27,7 @@ class Glyphs:
 
         It is full only at a `share` of 1, and empty only at 0.
         """
-        filled = int(share * width + 1e-9)
-        if 0 < share < 1:
-            filled = min(max(filled, 1), width - 1)
+        filled = max(int(share * width + 1e-9), 1) if share else 0
         return self.filled * filled, self.unfilled * (width - filled)
 
 

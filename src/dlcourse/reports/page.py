@@ -93,7 +93,7 @@ class Page:
 
     def _emit_all(self, indent: int, lead: Text, rows: list[Text]) -> None:
         for row in rows:
-            self._emit(indent, lead + row)
+            self._emit(indent, Text().append_text(lead).append_text(row))
             lead = Text(" " * lead.cell_len)
 
     def _emit(self, indent: int, row: Text) -> None:

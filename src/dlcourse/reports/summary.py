@@ -26,7 +26,7 @@ STYLES: Final = {
 }
 _MAX_BAR: Final = 20
 _MIN_BAR: Final = 6
-# A longer detail, such as the number of denied calls, is left to the JSON report.
+# A short detail with a number is a version, worth a word; others are left to the JSON report.
 _MAX_DETAIL: Final = 8
 
 
@@ -116,9 +116,13 @@ def _confinement(confinement: Confinement) -> Line:
 
 def _named(layers: Sequence[Layer]) -> str:
     return ", ".join(
-        f"{layer.name} ({layer.detail})" if 0 < len(layer.detail) <= _MAX_DETAIL else layer.name
+        f"{layer.name} ({layer.detail})" if _is_version(layer.detail) else layer.name
         for layer in layers
     )
+
+
+def _is_version(detail: str) -> bool:
+    return len(detail) <= _MAX_DETAIL and any(map(str.isdigit, detail))
 
 
 def _claims(count: int, glyph: str) -> Line:

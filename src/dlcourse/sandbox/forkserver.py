@@ -21,26 +21,33 @@ import traceback
 from pathlib import Path
 from typing import Any, Final
 
-from dlcourse.sandbox.confinement import Confinement, Limits, close_descriptors
+from dlcourse.sandbox.confinement import Confinement, Limits, close_descriptors, linux
 
 _DESCRIPTORS: Final = 4  # handed over with each request: socket, output, trace, status
 _SOCKET_FD, _TRACE_FD = 3, 4
+_PR_SET_PDEATHSIG: Final = 1
+_SETTINGS_BYTES: Final = 1 << 20
 
 
 def main(boot: dict[str, Any]) -> None:
-    """Warm up, then serve until the control socket closes.
+    """Warm up, then serve until the control socket, `boot["control"]`, closes.
 
-    `boot` holds `control` (a descriptor), `hidden` (paths that no worker may read) and `warm`
-    (whether optimizers and the like are imported before the first fork).
+    The first message there holds `hidden` (paths that no worker may read) and `warm` (whether
+    optimizers and the like are imported before the first fork).
     """
     _reserve_low_descriptors()
     # No folder is writable, so probing for a temporary one, as some imports do, would fail.
     tempfile.tempdir = "/tmp"  # noqa: S108 - named, never written
-    _warm_up(full=boot["warm"])
-    confinement = Confinement.prepare(hidden=[Path(path) for path in boot["hidden"]])
+    _warm_up()
+    control = socket.socket(fileno=boot["control"])
+    settings = json.loads(control.recv(_SETTINGS_BYTES) or "null")
+    if settings is None:
+        return
+    confinement = Confinement.prepare(hidden=[Path(path) for path in settings["hidden"]])
+    if settings["warm"]:
+        _warm_up_for_many()
     gc.collect()
     gc.freeze()
-    control = socket.socket(fileno=boot["control"])
     control.send(b"ready")
     _Server(control, confinement).run()
 
@@ -51,23 +58,25 @@ def _reserve_low_descriptors() -> None:
         pass
 
 
-def _warm_up(*, full: bool) -> None:
+def _warm_up() -> None:
     """Import torch and everything that first calls would import, once for all workers."""
     import torch  # noqa: PLC0415 - the fork server decides when torch is loaded
 
     torch.set_num_threads(1)
-    # The public setter imports the compiler stack to tell it; no worker can compile.
-    torch._C._set_deterministic_algorithms(True, warn_only=True)
-    leaf = torch.ones(2, 2, requires_grad=True)
-    # The first torch.autograd.grad imports hundreds of modules.
-    torch.autograd.grad((leaf @ leaf).softmax(-1).sum(), leaf, create_graph=True)
-    from dlcourse.sandbox import worker  # noqa: F401, PLC0415 - it imports torch
+    from dlcourse.sandbox import (  # noqa: PLC0415 - they import torch
+        warmup,
+        worker,  # noqa: F401 - every worker needs it
+    )
 
-    if full:
-        torch.optim.AdamW([leaf])
-        import torch.utils.checkpoint  # noqa: PLC0415
-        import torch.utils.data  # noqa: PLC0415
+    warmup.use_deterministic_algorithms()
+    warmup.warm_autograd()
     assert not torch.cuda.is_initialized(), "CUDA does not survive a fork"
+
+
+def _warm_up_for_many() -> None:
+    from dlcourse.sandbox.warmup import warm_training  # noqa: PLC0415 - it imports torch
+
+    warm_training()
 
 
 class _Child:
@@ -157,6 +166,7 @@ def _become_worker(
 ) -> None:
     """Turn the forked child into a confined worker; never returns."""
     try:
+        _die_with_parent()
         _arrange_descriptors(sock, output, trace, confinement)
         import torch  # noqa: PLC0415 - loaded before the fork
 
@@ -174,6 +184,14 @@ def _become_worker(
         traceback.print_exc()
     finally:
         os._exit(97)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel end this worker when the fork server ends."""
+    server = os.getppid()
+    linux.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != server or server == 1:
+        os._exit(1)
 
 
 def _arrange_descriptors(sock: int, output: int, trace: int, confinement: Confinement) -> None:

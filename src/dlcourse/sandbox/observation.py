@@ -16,7 +16,7 @@ class Observation:
     `arguments` and `keywords` hold the arguments as they are after the call. `aliases` pairs an
     output with an input that shares its memory; outputs and inputs are tensors, counted from 0
     and depth-first, positional arguments before keywords. `changed` names the global state that
-    the call left different, such as "default dtype". All of it is a claim of the worker, except
+    the call left different, such as "the default dtype". All of it is a claim of the worker, except
     that the grader checked its structure.
     """
 

@@ -43,17 +43,13 @@ class Lines:
 class ForkServer:
     """The clean process that workers are forked from.
 
-    It starts to load at once; the first `spawn` waits until it is ready. `hidden` names what no
-    worker may read; `warm` also imports optimizers and data loaders, which pays off from a few
-    dozen submissions on.
+    It starts to load at once, and is used once `configure` has told it what to hide.
     """
 
-    def __init__(self, *, hidden: Sequence[Path], warm: bool = False) -> None:
+    def __init__(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         boot = {
             "path": import_path(),
-            "hidden": [str(path.resolve()) for path in hidden],
-            "warm": warm,
             "control": theirs.fileno(),
         }
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter, our own text
@@ -62,20 +58,23 @@ class ForkServer:
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             cwd="/",
-            start_new_session=True,
         )
         theirs.close()
-        self._ready = False
 
-    def _await_ready(self) -> None:
-        if self._ready:
-            return
-        select.select([self._control], [], [], _START_SECONDS)
+    def configure(self, *, hidden: Sequence[Path], warm: bool = False) -> None:
+        """Tell the server what no worker may read, and wait until it is ready.
+
+        `warm` also imports optimizers and data loaders, which pays off from a few dozen
+        submissions on. Raises DlcourseError where the server does not start.
+        """
+        settings = {"hidden": [str(path.resolve()) for path in hidden], "warm": warm}
         try:
-            self._ready = self._control.recv(64, socket.MSG_DONTWAIT) == b"ready"
-        except BlockingIOError:
-            self._ready = False
-        if not self._ready:
+            self._control.send(json.dumps(settings).encode())
+            select.select([self._control], [], [], _START_SECONDS)
+            ready = self._control.recv(64, socket.MSG_DONTWAIT)
+        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+            ready = b""
+        if ready != b"ready":
             raise DlcourseError(
                 "the worker server did not start: run `python -c 'import torch'` and see "
                 "whether torch itself loads"
@@ -83,7 +82,6 @@ class ForkServer:
 
     def spawn(self, limits: Limits) -> Lines:
         """Have a fresh worker forked, confined, that has loaded nothing yet."""
-        self._await_ready()
         sock, their_sock = socket.socketpair()
         status, their_status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output, their_output = os.pipe()

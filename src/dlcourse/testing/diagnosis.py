@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Below, a pattern would tell too much of the expected values; above, looking takes too long.
 _FEWEST_ELEMENTS = 8
-_MOST_ELEMENTS = 1_000_000
+_MOST_ELEMENTS = 100_000
 
 
 def diagnose(
@@ -34,7 +34,7 @@ def diagnose(
     """Return what is wrong with `actual`, which has the shape of `expected`; () if nothing is.
 
     First come NaN and infinity where numbers should be, then how many elements differ and where
-    the first of them is. With 8 elements or more, up to a million, follows one pattern of the
+    the first of them is. With 8 elements or more, up to 100,000, follows one pattern of the
     named set that accounts for everything, or else the place to which all errors keep.
 
     Args:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 # In float64 a step of 1e-6 leaves central differences about 1e-10 of rounding error.
 _STEP = 1e-6
-_RTOL = 1e-5
-_ATOL = 1e-7
+_RTOL = 1e-6
+_ATOL = 1e-8
 # Two runs of one backward may add in another order on a GPU.
 _NONDETERMINISM = 1e-12
 
@@ -160,4 +160,4 @@ def _second_order(complaint: str, labels: Sequence[str]) -> str:
         return "The gradient is not linear in the upstream gradient, or is detached from it."
     if _DETACHED in complaint:
         return "The gradient is detached: it cannot be differentiated again."
-    return "The gradient is not rightly differentiated again."
+    return "The gradient, differentiated again, is wrong."

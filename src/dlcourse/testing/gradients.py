@@ -95,10 +95,11 @@ def assert_zero_gradient(
     """Assert that exactly nothing flows back to the chosen elements of the inputs.
 
     `where` says for each input which elements: True for all, a bool mask of its shape, or None
-    (or False) where nothing is claimed. The others are as in `assert_gradients_match`.
+    where nothing is claimed. The others are as in `assert_gradients_match`.
 
     Raises:
         Mismatch: a gradient there is anything but exactly zero; NaN is not zero.
+        ValueError: `where` speaks of an input that requires no gradient, or not of every input.
     """
     for name, gradient, mask in _chosen(f, inputs, upstream, where, names=names, what=what):
         wrong = mask & (gradient != 0)
@@ -145,12 +146,24 @@ def _chosen(
 ) -> Iterator[tuple[str, torch.Tensor, torch.Tensor]]:
     """Yield name, gradient and mask of every input about which `where` claims something."""
     names = input_names(inputs, names)
+    claims = _claims(inputs, where)
     gradients = _gradients(f, inputs, upstream, what)
-    for place, (value, claim) in enumerate(zip(inputs, where, strict=True)):
-        if claim is None:
-            continue
+    for place, claim in claims.items():
+        value = inputs[place]
         mask = torch.as_tensor(claim, device=value.device).expand_as(value)
         yield names[place], _or_zeros(gradients[place], value), mask
+
+
+def _claims(inputs: tuple[Any, ...], where: Where) -> dict[int, torch.Tensor | bool]:
+    """Return what `where` claims, by the place of the input."""
+    if len(where) != len(inputs):
+        msg = f"`where` has {len(where)} entries for {len(inputs)} inputs: None claims nothing."
+        raise ValueError(msg)
+    claims = {place: claim for place, claim in enumerate(where) if claim is not None}
+    for place in claims.keys() - _differentiable(inputs).keys():
+        msg = f"`where` speaks of input {place}, which requires no gradient."
+        raise ValueError(msg)
+    return claims
 
 
 def _gradients(

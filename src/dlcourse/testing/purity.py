@@ -68,6 +68,10 @@ def _shared(seen: Observation, arguments: Mapping[str, Any]) -> Iterator[str]:
 
 def _change(before: Any, after: Any) -> str | None:
     """Return how a value differs after the call, or None if it does not."""
+    if isinstance(before, (torch.Tensor, list, tuple, dict)) and not isinstance(
+        after, type(before)
+    ):
+        return "it holds another value"
     match before:
         case torch.Tensor():
             return _tensor_change(before, after)

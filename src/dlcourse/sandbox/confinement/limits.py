@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import resource
@@ -43,8 +44,8 @@ def _set(limits: Limits) -> str:
         # Not every system knows every limit.
         if hasattr(resource, f"RLIMIT_{name}"):
             _bound(getattr(resource, f"RLIMIT_{name}"), most)
-    threads = _bound_threads(limits.threads)
     _bound(resource.RLIMIT_AS, _own_size() + limits.memory_bytes)
+    threads = _bound_threads(limits.threads)
     memory = f"{limits.memory_bytes >> 20} MiB beyond its own size"
     return f"{memory}, {limits.cpu_seconds} s of CPU, {limits.descriptors} descriptors, {threads}"
 
@@ -69,8 +70,10 @@ def _bound(kind: int, most: int) -> None:
 
 
 def _own_size() -> int:
-    pages = int((_PROC / "self/statm").read_text().split()[0])
-    return pages * resource.getpagesize()
+    status = _PROC / "self/statm"
+    if not status.exists():
+        raise OSError(errno.ENOSYS, "no `/proc`, so memory and threads have no limit")
+    return int(status.read_text().split()[0]) * resource.getpagesize()
 
 
 def _bound_threads(most: int) -> str:
