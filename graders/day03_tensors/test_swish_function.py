@@ -102,8 +102,12 @@ def assert_second_derivatives(
     beta: torch.Tensor,
     upstream: torch.Tensor,
     weight: torch.Tensor,
+    scale: float,
 ) -> None:
-    """Assert that both gradients, each differentiated on its own, have the right gradients."""
+    """Assert that both gradients, each differentiated on its own, have the right gradients.
+
+    `scale` is the size of the terms that may cancel on the way there.
+    """
     x, beta = x.detach().requires_grad_(), beta.detach().requires_grad_()
     by_x, by_beta = differentiate(student.Swish.apply(x, beta), (x, beta), upstream)
     found = (
@@ -113,9 +117,8 @@ def assert_second_derivatives(
     xx, mixed, twice_beta = expected_second(x, beta)
     wide, weighted = upstream.double(), (upstream * weight).double()
     due = (weighted * xx, (weighted * mixed).sum(), wide * mixed, (wide * twice_beta).sum())
-    # They contain x^3 and sums that may cancel.
     for actual, right, what in zip(found, due, SECOND, strict=True):
-        assert_values_match(actual, right, dtype=x.dtype, scale=10.0, c=64, what=what)
+        assert_values_match(actual, right, dtype=x.dtype, scale=scale, c=64, what=what)
 
 
 @in_worker
@@ -153,7 +156,7 @@ def watch_operations(student: Any, x: torch.Tensor, beta: torch.Tensor) -> dict[
 
     seen: list[tuple[str, bool]] = []
 
-    class Recorder(TorchDispatchMode):
+    class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types here
         def __torch_dispatch__(
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None
         ) -> Any:
@@ -162,7 +165,7 @@ def watch_operations(student: Any, x: torch.Tensor, beta: torch.Tensor) -> dict[
 
     leaves = (x.clone().requires_grad_(), beta.clone().requires_grad_())
     upstream = torch.ones_like(x)
-    with Recorder():
+    with Recorder():  # type: ignore[no-untyped-call]  # the same
         y = student.Swish.apply(*leaves)
         torch.autograd.grad(y, leaves, upstream)
     kind = student.Swish
@@ -269,13 +272,10 @@ def test_second_derivatives_are_right(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """Each gradient, differentiated again by x and by beta, gives the second derivatives."""
-    shape = (4, 3)
-    x, upstream, weight = (
-        draw(gen, shape, device, 2.0),
-        draw(gen, shape, device),
-        draw(gen, shape, device),
-    )
-    assert_second_derivatives(student, x, slope(1.25, device), upstream, weight)
+    x, upstream, weight = (draw(gen, (4, 3), device) for _ in range(3))
+    for value in (1.25, 0.0):
+        beta = slope(value, device)
+        assert_second_derivatives(student, 2 * x, beta, upstream, weight, scale=10.0)
 
 
 @points(2)
@@ -290,7 +290,8 @@ def test_large_inputs_stay_finite(
     for value in (1.0, -0.5):
         beta = slope(value, device, torch.float32)
         assert_first_derivatives(student, x, beta, upstream)
-        assert_second_derivatives(student, x, beta, upstream, weight)
+        # In beta * y + s * (1 - beta * y), a formula as good as any, terms as large as x cancel.
+        assert_second_derivatives(student, x, beta, upstream, weight, scale=1e4)
 
 
 @points(1)

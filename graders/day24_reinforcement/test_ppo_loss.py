@@ -7,7 +7,7 @@ regime of both clips and keep clear of the kinks between them.
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import Any
 
 import pytest
 import torch
@@ -37,7 +37,6 @@ NAMES = (
     "value_coef",
     "entropy_coef",
 )
-Inputs: TypeAlias = tuple[torch.Tensor | float, ...]
 ALL_REGIMES = 24  # samples, so that each regime of a clip meets both signs
 
 
@@ -156,19 +155,10 @@ def expected_value_term(
     return (torch.where(worse, held, value) - target).pow(2).sum() / (2 * len(value))
 
 
-def expected_loss(
-    log_probs: torch.Tensor,
-    old_log_probs: torch.Tensor,
-    advantages: torch.Tensor,
-    values: torch.Tensor,
-    old_values: torch.Tensor,
-    returns: torch.Tensor,
-    entropy: torch.Tensor,
-    clip: float,
-    value_coef: float,
-    entropy_coef: float,
-) -> torch.Tensor:
+def expected_loss(*arguments: Any) -> torch.Tensor:
     """Return the loss in float64, by cases where the definition takes minima and maxima."""
+    log_probs, old_log_probs, advantages, values, old_values, returns, entropy = arguments[:7]
+    clip, value_coef, entropy_coef = arguments[7:]
     policy = expected_policy_term(log_probs, old_log_probs, advantages, clip)
     value = expected_value_term(values, old_values, returns, clip)
     return policy + value_coef * value - entropy_coef * entropy.double().sum() / len(entropy)
@@ -191,7 +181,11 @@ def assert_loss_matches(
 
 
 def assert_gradient_flows(
-    student: Student, inputs: Inputs, upstream: torch.Tensor, place: int, where: torch.Tensor
+    student: Student,
+    inputs: tuple[Any, ...],
+    upstream: torch.Tensor,
+    place: int,
+    where: torch.Tensor,
 ) -> None:
     """Assert that a gradient reaches the chosen elements of one argument, and no others."""
     for assert_claim, mask in ((assert_zero_gradient, ~where), (assert_nonzero_gradient, where)):
@@ -199,7 +193,7 @@ def assert_gradient_flows(
         assert_claim(student.ppo_loss, inputs, upstream, claim, names=NAMES, what="the loss")
 
 
-def assert_refused(student: Student, arguments: Inputs, what: str) -> None:
+def assert_refused(student: Student, arguments: tuple[Any, ...], what: str) -> None:
     """Assert that the arguments raise a ValueError."""
     try:
         student.ppo_loss(*arguments)

@@ -100,7 +100,12 @@ def test_a_variable_without_a_course_is_refused(
 
 
 def test_no_course_anywhere_says_where_it_was_sought(tmp_path: Path) -> None:
-    """Where nothing fits, the message names each place and the option."""
+    """Where nothing fits, the message names each place and the option.
+
+    A `course.toml` above the package is not enough for a default course.
+    """
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages/course.toml").touch()
     with pytest.raises(UsageError) as caught:
         find_course(None)
     assert str(caught.value) == (

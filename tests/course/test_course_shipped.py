@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from course_folders import small_course
 
 import dlcourse.course
@@ -23,9 +24,11 @@ def test_the_shipped_course_loads() -> None:
         assert len(load_mistakes(exercise)) >= 6
 
 
-def test_the_shipped_course_is_found() -> None:
-    """Within this repository, its course is the one to work on."""
-    assert find_course(ROOT) == ROOT
+def test_the_shipped_course_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside of every course, the one to work on is the shipped one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DLCOURSE_COURSE", raising=False)
+    assert load_course(find_course(None)).title == load_course(ROOT).title
 
 
 def test_the_public_names_are_sorted_and_exist() -> None:

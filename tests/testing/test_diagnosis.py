@@ -112,7 +112,7 @@ def test_a_factor_that_has_no_name_is_not_told() -> None:
 
 def test_a_factor_is_not_guessed_in_coarse_precision() -> None:
     """Where a tolerance of several percent makes factors look alike, none is told."""
-    assert len(diagnose(random(3, 5) * 1.44, random(3, 5), 1 / 16, ATOL)) == 1
+    assert len(diagnose(random(3, 5) * 0.52, random(3, 5), 0.05, ATOL)) == 1
 
 
 def test_two_factors_within_the_tolerance_are_not_told() -> None:
@@ -155,6 +155,12 @@ def test_a_shift_by_one_is_told(step: int, axis: int, words: str) -> None:
     shifted = random(4, 5).roll(step, axis)
     shifted.select(axis, 0 if step > 0 else -1).fill_(0.123)
     assert told(shifted, random(4, 5)) == f"The values sit one place too {words}."
+
+
+def test_two_places_are_too_few_for_a_shift() -> None:
+    """Half of the values cannot tell a shift from a coincidence."""
+    wrong = torch.stack([random(2, 9)[1], random(9) * 3])
+    assert len(diagnose(wrong, random(2, 9), RTOL, ATOL)) == 1
 
 
 def test_values_that_run_backwards_are_told() -> None:
@@ -220,6 +226,27 @@ def test_errors_about_the_diagonal_are_located(mask: torch.Tensor, words: str) -
     """A causal mask that is off shows by the side on which errors lie."""
     wrong = random(4, 4) + mask * random(4, 4).exp()
     assert told(wrong, random(4, 4)) == f"All of them lie {words} of the last two axes."
+
+
+def test_one_error_and_all_errors_have_no_place() -> None:
+    """A single element is located by its index, and errors everywhere keep to no place."""
+    wrong = random(4, 5)
+    wrong[3, 2] += 0.5
+    assert len(diagnose(wrong, random(4, 5), RTOL, ATOL)) == 1
+    assert len(diagnose(random(4, 5).exp(), random(4, 5), RTOL, ATOL)) == 1
+
+
+def test_an_axis_of_length_one_is_no_place_and_no_factor() -> None:
+    """Everything lies at the first index of such an axis, and nothing is scaled by it."""
+    wrong = random(1, 9)
+    wrong[0, 2:5] += torch.tensor([0.5, 0.25, 3.0])
+    assert len(diagnose(wrong, random(1, 9), RTOL, ATOL)) == 1
+
+
+def test_a_complex_answer_without_a_pattern_is_only_counted() -> None:
+    """Complex numbers have no order, so no sorted values are compared."""
+    expected = torch.complex(random(3, 5), random(3, 5).sin())
+    assert len(diagnose(expected.exp(), expected, RTOL, ATOL)) == 1
 
 
 def test_below_eight_elements_no_pattern_is_told() -> None:

@@ -93,6 +93,7 @@ def test_a_missing_gradient_counts_as_zero() -> None:
     """No path and a path of exact zeros are the same gradient, whichever side has which."""
     assert_gradients_match(lambda x, w: x + 0 * w, lambda x, w: x + w.detach() * 0, (X, W), UP)
     assert_gradients_match(lambda x, _: x.clone(), lambda x, w: x + 0 * w, (X, W), UP)
+    assert_gradients_match(lambda x, _: x.clone(), lambda x, _: x * 1, (X, W), UP)
 
 
 def test_a_gradient_where_the_reference_has_none_is_refused() -> None:
@@ -111,6 +112,28 @@ def test_nan_in_a_gradient_is_told() -> None:
         assert_gradients_match, lambda x: (x * x).sqrt(), lambda x: x * 1.0, (zero,), upstream
     )
     assert "is NaN at 3 of 3 elements" in sentence
+
+
+def test_a_reference_may_compute_in_another_precision() -> None:
+    """The upstream gradient follows the dtype of each result."""
+    x = X.detach().float().requires_grad_()
+    assert_gradients_match(torch.tanh, lambda value: value.double().tanh(), (x,), UP)
+
+
+def test_the_terms_of_a_comparison_reach_the_gradient() -> None:
+    """Reduction, roundings and scale widen the bound, and named lengths are looked for."""
+
+    def off(factor: float) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda x: (x * factor).detach() + x * factor - (x * factor).detach()
+
+    sentence = refused(
+        assert_gradients_match, off(11.0), torch.clone, (X,), UP, named_axes={"D": 11}
+    )
+    assert sentence.endswith("(N is 11, D).")
+    slightly = 1 + 1e-12
+    refused(assert_gradients_match, off(slightly), torch.clone, (X,), UP)
+    for wider in ({"reduction": 10_000}, {"c": 1e4}, {"scale": 1e3}):
+        assert_gradients_match(off(slightly), torch.clone, (X,), UP, **wider)
 
 
 def test_several_outputs_get_one_upstream_each() -> None:

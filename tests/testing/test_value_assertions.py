@@ -186,6 +186,19 @@ def test_a_long_key_is_cut() -> None:
     assert len(refused({"k" * 10_000: 1}, {})) < 200
 
 
+def test_a_float_is_held_to_the_asked_dtype() -> None:
+    """A number that was computed in float32 has float32's rounding error."""
+    answer = torch.tensor(0.1).item()
+    assert_values_match(answer, 0.1, dtype=torch.float32)
+    refused(answer, 0.1)
+
+
+def test_the_diagnosis_may_refer_to_lengths_and_inputs() -> None:
+    """What the suite names besides the result is looked for in a wrong one."""
+    assert refused(GRID * 11, GRID, named_axes={"D": 11}).endswith("(N is 11, D).")
+    assert "equals that of input 0" in refused(GRID.sin(), GRID, inputs=(GRID.sin(),))
+
+
 def test_arrays_are_compared_as_tensors_are() -> None:
     """A NumPy answer is held to dtype, shape and values."""
     array = GRID.numpy()

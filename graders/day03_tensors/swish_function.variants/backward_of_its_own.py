@@ -43,7 +43,7 @@ class Swish(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
         """Return both gradients through a Function that knows its own backward."""
         x, beta = ctx.saved_tensors
-        for_x, for_beta = _SwishBackward.apply(grad, x, beta)
+        for_x, for_beta = _SwishBackward.apply(grad, x, beta)  # type: ignore[no-untyped-call]  # torch has no types here
         return for_x, for_beta
 
 

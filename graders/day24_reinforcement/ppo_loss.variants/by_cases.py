@@ -23,9 +23,10 @@ def ppo_loss(
     everything = [log_probs, old_log_probs, advantages, values, old_values, returns, entropy]
     if n == 0 or any(tensor.shape != (n,) for tensor in everything) or not clip > 0:
         raise ValueError("expected seven tensors of one length and a positive clip")
-    if log_probs.dtype in (torch.float16, torch.bfloat16):
-        wide = [tensor.float() for tensor in everything]
-        return ppo_loss(*wide, clip, value_coef, entropy_coef).to(log_probs.dtype)
+    dtype = log_probs.dtype
+    if dtype in (torch.float16, torch.bfloat16):
+        everything = [tensor.float() for tensor in everything]
+    log_probs, old_log_probs, advantages, values, old_values, returns, entropy = everything
 
     with torch.no_grad():
         advantages = advantages - torch.mean(advantages)
@@ -44,4 +45,4 @@ def ppo_loss(
     worst = torch.where(error.abs() >= held_error.abs(), error, held_error)
 
     per_sample = -advantages * counted + value_coef * worst.square() / 2 - entropy_coef * entropy
-    return per_sample.sum() / n
+    return (per_sample.sum() / n).to(dtype)

@@ -40,7 +40,8 @@ def ppo_loss(
     squared_error = partial(torch.nn.functional.mse_loss, target=ret, reduction="none")
     errors = torch.stack([squared_error(v), squared_error(near)])
     value_loss = errors.amax(dim=0).mean() / 2
-    return (value_coef * value_loss - surrogate - entropy_coef * ent.mean()).type_as(log_probs)
+    loss = value_coef * value_loss - surrogate - entropy_coef * ent.mean()
+    return loss.to(log_probs.dtype)
 
 
 def _same_size(*tensors: Tensor) -> list[Tensor]:

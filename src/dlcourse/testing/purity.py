@@ -108,4 +108,4 @@ def _tensor_change(before: torch.Tensor, after: torch.Tensor) -> str | None:
 
 def _bytes(values: torch.Tensor) -> torch.Tensor:
     """Return the elements as raw bytes, so that NaN equals itself and -0.0 is not 0.0."""
-    return values.detach().resolve_conj().resolve_neg().reshape(-1).contiguous().view(torch.uint8)
+    return values.detach().reshape(-1).contiguous().view(torch.uint8)
