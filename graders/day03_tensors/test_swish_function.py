@@ -325,13 +325,16 @@ def test_backward_is_written_by_hand(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """`Swish` is a Function whose `backward` holds the derivative: no SiLU, no autograd inside."""
-    x, beta = draw(gen, (3, 2), device), slope(1.5, device)
+    # SiLU is Swish at beta = 1.
+    x, beta = draw(gen, (3, 2), device), slope(1.0, device)
     seen = watch_operations(student, x, beta)
     if seen["is a Function"] is not True or seen["node"] != "SwishBackward":
         pytest.fail("`Swish.apply` does not run a `torch.autograd.Function` of that name.")
     if any("silu" in name for name in seen["operations"]):
         pytest.fail("SiLU was called: write y with a sigmoid.")
-    if seen["recorded"] or any("sigmoid_backward" in name for name in seen["operations"]):
+    # Autograd itself detaches an output that was saved.
+    recorded = set(seen["recorded"]) - {"aten.detach.default"}
+    if recorded or any("sigmoid_backward" in name for name in seen["operations"]):
         pytest.fail("Autograd differentiated `forward`: write the derivative in `backward`.")
 
 

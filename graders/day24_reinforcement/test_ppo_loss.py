@@ -7,7 +7,7 @@ regime of both clips and keep clear of the kinks between them.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 import torch
@@ -23,6 +23,12 @@ from dlcourse.testing import (
     fresh,
     points,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Settings: TypeAlias = tuple[float, float, float]  # clip, value_coef, entropy_coef
+Case: TypeAlias = tuple[list[torch.Tensor], Settings]
 
 LOG_PROBS, OLD_LOG_PROBS, ADVANTAGES, VALUES, OLD_VALUES, RETURNS, ENTROPY = range(7)
 NAMES = (
@@ -50,12 +56,6 @@ def signs(gen: torch.Generator, n: int) -> torch.Tensor:
     return torch.randint(2, (n,), generator=gen).double() * 2 - 1
 
 
-def draw_settings(gen: torch.Generator) -> tuple[float, float, float]:
-    """Draw clip, value_coef and entropy_coef, none of them at its usual value."""
-    draws: list[float] = torch.rand(3, generator=gen, dtype=torch.float64).tolist()
-    return 0.22 + 0.2 * draws[0], 0.6 + draws[1], 0.1 + draws[2]
-
-
 def draw_log_ratios(gen: torch.Generator, n: int, clip: float) -> torch.Tensor:
     """Draw [n] log-ratios below, inside and above the clip in turn."""
     low, high = math.log1p(-clip), math.log1p(clip)
@@ -77,7 +77,7 @@ def draw_batch(
     n: int,
     clip: float,
     device: torch.device,
-    dtype: torch.dtype = torch.float64,
+    dtype: torch.dtype,
 ) -> list[torch.Tensor]:
     """Draw a batch of n samples.
 
@@ -102,17 +102,30 @@ def draw_batch(
     return [tensor[order].to(device, dtype) for tensor in batch]
 
 
-def without_policy_term(batch: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Return the batch, of even size, in its first epoch, with as many good actions as bad ones."""
-    balanced = torch.ones_like(batch[ADVANTAGES])
-    balanced[::2] = -1
-    return [batch[OLD_LOG_PROBS], batch[OLD_LOG_PROBS].clone(), balanced, *batch[VALUES:]]
+def draw_case(
+    gen: torch.Generator, n: int, device: torch.device, dtype: torch.dtype = torch.float64
+) -> Case:
+    """Draw a batch of n samples, with settings none of which has its usual value."""
+    draws: list[float] = torch.rand(3, generator=gen, dtype=torch.float64).tolist()
+    settings = 0.22 + 0.2 * draws[0], 0.6 + draws[1], 0.1 + draws[2]
+    return draw_batch(gen, n, settings[0], device, dtype), settings
 
 
-def without_value_term(batch: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Return the batch with a perfect critic."""
-    returns = batch[RETURNS]
-    return [*batch[:VALUES], returns, returns.clone(), returns.clone(), batch[ENTROPY]]
+def silence_policy(batch: list[torch.Tensor]) -> None:
+    """Give a batch of even size its first epoch, with as many good actions as bad ones."""
+    batch[LOG_PROBS] = batch[OLD_LOG_PROBS].clone()
+    batch[ADVANTAGES] = torch.ones_like(batch[ADVANTAGES])
+    batch[ADVANTAGES][::2] = -1
+
+
+def silence_value(batch: list[torch.Tensor]) -> None:
+    """Give a batch a perfect critic."""
+    batch[VALUES], batch[OLD_VALUES] = batch[RETURNS].clone(), batch[RETURNS].clone()
+
+
+def silence_entropy(batch: list[torch.Tensor]) -> None:
+    """Give a batch a policy without doubt."""
+    batch[ENTROPY] = torch.zeros_like(batch[ENTROPY])
 
 
 def requiring(batch: list[torch.Tensor], *chosen: int) -> list[torch.Tensor]:
@@ -161,22 +174,37 @@ def expected_loss(*arguments: Any) -> torch.Tensor:
     clip, value_coef, entropy_coef = arguments[7:]
     policy = expected_policy_term(log_probs, old_log_probs, advantages, clip)
     value = expected_value_term(values, old_values, returns, clip)
-    return policy + value_coef * value - entropy_coef * entropy.double().sum() / len(entropy)
+    bonus = entropy.double().sum() / len(entropy)
+    loss: torch.Tensor = policy + value_coef * value - entropy_coef * bonus
+    return loss
 
 
 def assert_loss_matches(
-    student: Student, batch: list[torch.Tensor], settings: tuple[float, float, float]
+    student: Student, batch: list[torch.Tensor], settings: Settings, c: float = 8.0
 ) -> None:
     """Assert that the loss of a batch is the expected one and has the dtype of the batch."""
     actual = student.ppo_loss(*batch, *settings)
-    # The terms are of order one, and may cancel.
     assert_values_match(
         actual,
         expected_loss(*batch, *settings).detach(),
         reduction=len(batch[0]),
-        scale=2.0,
+        c=c,
+        scale=2.0,  # the terms are of order one, and may cancel
         what="the loss",
         dtype=batch[0].dtype,
+    )
+
+
+def assert_gradients(
+    student: Student,
+    inputs: tuple[Any, ...],
+    upstream: torch.Tensor,
+    reference: Callable[..., torch.Tensor] = expected_loss,
+    c: float = 64.0,
+) -> None:
+    """Assert that the loss has the gradients of the reference."""
+    assert_gradients_match(
+        student.ppo_loss, reference, inputs, upstream, c=c, names=NAMES, what="the loss"
     )
 
 
@@ -207,10 +235,8 @@ def test_loss_matches_its_definition(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """The loss equals its definition, for batches of any size and any coefficients."""
-    cases = []
-    for n, dtype in ((5, torch.float64), (31, torch.float32), (31, torch.float32)):
-        settings = draw_settings(gen)
-        cases.append((draw_batch(gen, n, settings[0], device, dtype), settings))
+    sizes = ((5, torch.float64), (31, torch.float32), (31, torch.float32))
+    cases = [draw_case(gen, n, device, dtype) for n, dtype in sizes]
     # New numbers in an old shape, and old numbers after new ones: no call may remember another.
     for batch, settings in [*cases, cases[0]]:
         assert_loss_matches(student, batch, settings)
@@ -221,10 +247,11 @@ def test_policy_term_takes_the_smaller_objective(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """Of the clipped and the free objective the smaller one counts, for good and bad actions."""
-    for n in (ALL_REGIMES, 7):
-        clip, value_coef, _ = draw_settings(gen)
-        batch = without_value_term(draw_batch(gen, n, clip, device))
-        assert_loss_matches(student, batch, (clip, value_coef, 0.0))
+    cases = [draw_case(gen, n, device) for n in (ALL_REGIMES, 7)]
+    for batch, settings in cases:
+        silence_value(batch)
+        silence_entropy(batch)
+        assert_loss_matches(student, batch, settings)
 
 
 @points(1)
@@ -238,14 +265,11 @@ def test_first_epoch_follows_the_plain_policy_gradient(
     ) -> torch.Tensor:
         return -(normalised(advantages) * log_probs).mean()
 
-    settings = draw_settings(gen)
-    batch = draw_batch(gen, 11, settings[0], device)
+    batch, settings = draw_case(gen, 11, device)
+    upstream = draw_upstream(gen, device)
     batch[LOG_PROBS] = batch[OLD_LOG_PROBS].clone()
     inputs = (*requiring(batch, LOG_PROBS), *settings)
-    upstream = draw_upstream(gen, device)
-    assert_gradients_match(
-        student.ppo_loss, plain_loss, inputs, upstream, names=NAMES, what="the loss"
-    )
+    assert_gradients(student, inputs, upstream, reference=plain_loss)
 
 
 @points(2)
@@ -253,14 +277,14 @@ def test_gradient_stops_where_the_clipped_ratio_counts(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """No gradient reaches a good action above 1 + clip or a bad one below 1 - clip, only these."""
-    settings = draw_settings(gen)
+    batch, settings = draw_case(gen, ALL_REGIMES, device)
+    upstream = draw_upstream(gen, device)
     clip = settings[0]
-    batch = draw_batch(gen, ALL_REGIMES, clip, device)
     ratio = (batch[LOG_PROBS] - batch[OLD_LOG_PROBS]).exp()
     good = normalised(batch[ADVANTAGES]) > 0
     learning = torch.where(good, ratio < 1 + clip, ratio > 1 - clip)
     inputs = (*requiring(batch, LOG_PROBS), *settings)
-    assert_gradient_flows(student, inputs, draw_upstream(gen, device), LOG_PROBS, learning)
+    assert_gradient_flows(student, inputs, upstream, LOG_PROBS, learning)
 
 
 @points(2)
@@ -268,25 +292,21 @@ def test_far_ratios_stay_finite(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """Log-ratios beyond +-20 count as +-20 and get no gradient; up to there nothing is lost."""
-    settings = draw_settings(gen)
     changes = torch.tensor([100.0, -100.0, 1e4, -1e4, 25.0, -25.0, -math.inf, 18.0, -18.0, 0.125])
     change = changes.repeat(2).to(device)
-    n = len(change)
     # Each change once for a good action and once for a bad one.
-    good = torch.arange(n, device=device) < n // 2
-    batch = draw_batch(gen, n, settings[0], device, torch.float32)
+    good = torch.arange(len(change), device=device) < len(changes)
+    batch, settings = draw_case(gen, len(change), device, torch.float32)
+    upstream = draw_upstream(gen, device)
     batch[ADVANTAGES] = torch.where(good, 4 + batch[ADVANTAGES], -batch[ADVANTAGES])
     # In eighths, so that the change survives the subtraction in float32.
     batch[OLD_LOG_PROBS] = (8 * batch[OLD_LOG_PROBS]).round() / 8
     batch[LOG_PROBS] = batch[OLD_LOG_PROBS] + change
     assert_loss_matches(student, batch, settings)
     inputs = (*requiring(batch, LOG_PROBS), *settings)
-    upstream = draw_upstream(gen, device)
     learning = (change.abs() < 1) | ((change.abs() < 20) & ((change < 0) == good))
     assert_gradient_flows(student, inputs, upstream, LOG_PROBS, learning)
-    assert_gradients_match(
-        student.ppo_loss, expected_loss, inputs, upstream, names=NAMES, what="the loss"
-    )
+    assert_gradients(student, inputs, upstream)
 
 
 @points(2)
@@ -294,10 +314,11 @@ def test_value_term_takes_the_larger_error(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """Of the squared errors of the free and of the clipped value, half the larger one counts."""
-    for n in (ALL_REGIMES, 10):
-        clip, value_coef, _ = draw_settings(gen)
-        batch = without_policy_term(draw_batch(gen, n, clip, device))
-        assert_loss_matches(student, batch, (clip, value_coef, 0.0))
+    cases = [draw_case(gen, n, device) for n in (ALL_REGIMES, 10)]
+    for batch, settings in cases:
+        silence_policy(batch)
+        silence_entropy(batch)
+        assert_loss_matches(student, batch, settings)
 
 
 @points(1)
@@ -305,15 +326,15 @@ def test_gradient_stops_where_the_clipped_value_counts(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """A value that moved beyond the clip and for the better gets no gradient, only such a one."""
-    settings = draw_settings(gen)
+    batch, settings = draw_case(gen, ALL_REGIMES, device)
+    upstream = draw_upstream(gen, device)
     clip = settings[0]
-    batch = draw_batch(gen, ALL_REGIMES, clip, device)
     move = batch[VALUES] - batch[OLD_VALUES]
     held = batch[OLD_VALUES] + clip * move.sign()
     better = (batch[VALUES] - batch[RETURNS]).abs() < (held - batch[RETURNS]).abs()
-    inputs = (*requiring(batch, VALUES), *settings)
     learning = ~((move.abs() > clip) & better)
-    assert_gradient_flows(student, inputs, draw_upstream(gen, device), VALUES, learning)
+    inputs = (*requiring(batch, VALUES), *settings)
+    assert_gradient_flows(student, inputs, upstream, VALUES, learning)
 
 
 @points(1)
@@ -321,14 +342,12 @@ def test_entropy_lowers_the_loss(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """The mean entropy, times its coefficient, is taken off the loss, and so is its gradient."""
-    settings = draw_settings(gen)
-    batch = without_value_term(without_policy_term(draw_batch(gen, 14, settings[0], device)))
-    assert_loss_matches(student, batch, settings)
-    inputs = (*requiring(batch, ENTROPY), *settings)
+    batch, settings = draw_case(gen, 14, device)
     upstream = draw_upstream(gen, device)
-    assert_gradients_match(
-        student.ppo_loss, expected_loss, inputs, upstream, names=NAMES, what="the loss"
-    )
+    silence_policy(batch)
+    silence_value(batch)
+    assert_loss_matches(student, batch, settings)
+    assert_gradients(student, (*requiring(batch, ENTROPY), *settings), upstream)
 
 
 @points(1)
@@ -336,23 +355,20 @@ def test_advantages_are_normalised(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """Advantages lose their mean and are divided by their population deviation plus 1e-8."""
-    clip, value_coef, _ = draw_settings(gen)
-    # Of two samples the deviation with n - 1 is 41 % larger; at a deviation of some 1e-8 the
-    # epsilon shows, and so does its place.
-    for n, unit in ((2, 1.0), (9, 1e4), (9, 1e-4), (9, 1e-8)):
-        batch = without_value_term(draw_batch(gen, n, clip, device))
+    # Dividing by n - 1 shows most for two samples; 1e-8, and its place, for a deviation as small.
+    units = ((2, 1.0), (9, 1e4), (9, 1e-4), (9, 1e-8))
+    cases = [(draw_case(gen, n, device), unit) for n, unit in units]
+    shifted, shifted_settings = draw_case(gen, 13, device)
+    for (batch, settings), unit in cases:
+        silence_value(batch)
+        silence_entropy(batch)
         batch[ADVANTAGES] *= unit
-        assert_loss_matches(student, batch, (clip, value_coef, 0.0))
-    batch = without_value_term(draw_batch(gen, 13, clip, device))
-    batch[ADVANTAGES] += 1e6
-    # Rounding leaves 1e-10 here, and mean(x^2) - mean(x)^2 leaves 1e-4.
-    assert_values_match(
-        student.ppo_loss(*batch, clip, value_coef, 0.0),
-        expected_loss(*batch, clip, value_coef, 0.0),
-        c=1e8,
-        scale=1.0,
-        what="the loss",
-    )
+        assert_loss_matches(student, batch, settings)
+    silence_value(shifted)
+    silence_entropy(shifted)
+    shifted[ADVANTAGES] += 1e6
+    # Rounding alone leaves 1e-10 here; mean(x^2) - mean(x)^2 leaves 1e-4.
+    assert_loss_matches(student, shifted, shifted_settings, c=1e8)
 
 
 @points(1)
@@ -360,20 +376,16 @@ def test_equal_advantages_are_no_news(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """One sample, or equal advantages, leave a policy term of 0 with a gradient of 0, not NaN."""
-    for n, dtype in (
-        (1, torch.float64),
-        (1, torch.float32),
-        (8, torch.float32),
-        (4, torch.float16),
-    ):
-        settings = draw_settings(gen)
-        batch = draw_batch(gen, n, settings[0], device, dtype)
-        batch = without_value_term(batch)
+    sizes = ((1, torch.float64), (1, torch.float32), (8, torch.float32), (4, torch.float16))
+    cases = [draw_case(gen, n, device, dtype) for n, dtype in sizes]
+    upstream = draw_upstream(gen, device)
+    for batch, settings in cases:
+        silence_value(batch)
         batch[ADVANTAGES] = torch.full_like(batch[ADVANTAGES], 0.75)
         assert_loss_matches(student, batch, settings)
         inputs = (*requiring(batch, LOG_PROBS, ENTROPY), *settings)
-        nowhere = torch.zeros(n, dtype=torch.bool, device=device)
-        assert_gradient_flows(student, inputs, draw_upstream(gen, device), LOG_PROBS, nowhere)
+        nowhere = torch.zeros_like(batch[LOG_PROBS], dtype=torch.bool)
+        assert_gradient_flows(student, inputs, upstream, LOG_PROBS, nowhere)
 
 
 @points(2)
@@ -381,20 +393,16 @@ def test_gradient_reaches_the_networks_alone(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """`log_probs`, `values` and `entropy` get the loss's gradient, the four data tensors none."""
-    for n in (7, ALL_REGIMES):
-        settings = draw_settings(gen)
-        batch = draw_batch(gen, n, settings[0], device)
+    cases = [draw_case(gen, n, device) for n in (7, ALL_REGIMES)]
+    small, small_settings = draw_case(gen, 6, device)
+    upstream = draw_upstream(gen, device)
+    for batch, settings in cases:
         # Some samples have not moved: there both clips tie, and the whole gradient is due.
         for new, old in ((LOG_PROBS, OLD_LOG_PROBS), (VALUES, OLD_VALUES)):
-            batch[new][: n // 4] = batch[old][: n // 4]
-        inputs = (*requiring(batch, *range(len(batch))), *settings)
-        upstream = draw_upstream(gen, device)
-        assert_gradients_match(
-            student.ppo_loss, expected_loss, inputs, upstream, names=NAMES, what="the loss"
-        )
-    settings = draw_settings(gen)
-    batch = requiring(draw_batch(gen, 6, settings[0], device), LOG_PROBS, VALUES, ENTROPY)
-    assert_gradcheck(student.ppo_loss, (*batch, *settings), names=NAMES, what="the loss")
+            batch[new][:2] = batch[old][:2]
+        assert_gradients(student, (*requiring(batch, *range(7)), *settings), upstream)
+    inputs = (*requiring(small, LOG_PROBS, VALUES, ENTROPY), *small_settings)
+    assert_gradcheck(student.ppo_loss, inputs, names=NAMES, what="the loss")
 
 
 @points(1)
@@ -402,18 +410,16 @@ def test_half_precision_is_computed_in_float32(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """The loss has the dtype of the inputs, and returns of 300 do not overflow in float16."""
-    clip, _, entropy_coef = draw_settings(gen)
-    settings = (clip, 0.0625, entropy_coef)
-    for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
-        batch = draw_batch(gen, 12, clip, device, dtype)
-        batch[RETURNS] = 300 * batch[RETURNS].sign() + batch[RETURNS]
-        assert_loss_matches(student, batch, settings)
-    # The last batch is in float16, where a gradient passes through the same squares.
-    inputs = (*requiring(batch, LOG_PROBS, VALUES, ENTROPY), *settings)
+    dtypes = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+    cases = [draw_case(gen, 12, device, dtype) for dtype in dtypes]
     upstream = draw_upstream(gen, device)
-    assert_gradients_match(
-        student.ppo_loss, expected_loss, inputs, upstream, c=4, names=NAMES, what="the loss"
-    )
+    for batch, (clip, _, entropy_coef) in cases:
+        batch[RETURNS] = 300 * batch[RETURNS].sign() + batch[RETURNS]
+        # Half the squared error is 45,000: weighed so, the loss fits into float16.
+        assert_loss_matches(student, batch, (clip, 0.0625, entropy_coef))
+    batch, (clip, _, entropy_coef) = cases[-1]
+    inputs = (*requiring(batch, LOG_PROBS, VALUES, ENTROPY), clip, 0.0625, entropy_coef)
+    assert_gradients(student, inputs, upstream, c=4)
 
 
 @fresh  # what an earlier call left behind would hide what this one changes
@@ -422,14 +428,14 @@ def test_inputs_of_any_strides_are_left_as_they_are(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """Columns, slices and expanded numbers are read as they are, and no input is changed."""
-    for dtype in (torch.float64, torch.float32, torch.float16):
-        settings = draw_settings(gen)
-        batch = draw_batch(gen, 10, settings[0], device, dtype)
+    dtypes = (torch.float64, torch.float32, torch.float16)
+    cases = [draw_case(gen, 10, device, dtype) for dtype in dtypes]
+    for batch, settings in cases:
         columns = torch.stack(batch, dim=1)  # [10, 7]
-        batch = [columns[1:, place] for place in range(len(batch))]
-        batch[OLD_VALUES] = columns[0, OLD_VALUES].expand(9)
-        assert_pure(student.ppo_loss, *batch, *settings)
-        assert_loss_matches(student, batch, settings)
+        strided = [columns[1:, place] for place in range(len(batch))]
+        strided[OLD_VALUES] = columns[0, OLD_VALUES].expand(9)
+        assert_pure(student.ppo_loss, *strided, *settings)
+        assert_loss_matches(student, strided, settings)
 
 
 @points(1)
@@ -437,8 +443,7 @@ def test_bad_arguments_are_refused(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """Unequal lengths, other shapes, an empty batch and a clip that is not positive are refused."""
-    settings = clip, value_coef, entropy_coef = draw_settings(gen)
-    batch = draw_batch(gen, 4, clip, device)
+    batch, settings = draw_case(gen, 4, device)
     student.ppo_loss(*batch, *settings)  # a good call is not refused
     for place, tensor in enumerate(batch):
         for odd in (tensor[:1], tensor[:3], tensor[0], tensor[:, None]):
@@ -448,6 +453,5 @@ def test_bad_arguments_are_refused(
     for shape in ((0,), (), (2, 2)):
         arguments = (*(x[: math.prod(shape)].reshape(shape) for x in batch), *settings)
         assert_refused(student, arguments, f"a batch of tensors of shape {shape}")
-    for refused in (0.0, -clip):
-        arguments = (*batch, refused, value_coef, entropy_coef)
-        assert_refused(student, arguments, "a `clip` that is not positive")
+    for clip in (0.0, -settings[0]):
+        assert_refused(student, (*batch, clip, *settings[1:]), "a `clip` that is not positive")

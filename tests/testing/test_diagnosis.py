@@ -105,6 +105,15 @@ def test_a_named_factor_is_told(factor: float, words: str) -> None:
     assert sentences[-1] == f"Every element is {words}"
 
 
+def test_a_factor_scales_the_error_that_is_forgiven() -> None:
+    """Near zero, twice the right answer may be wrong by twice as much."""
+    expected = random(3, 5)
+    expected[1, 1] = 0
+    doubled = expected * 2
+    doubled[1, 1] = 1.5 * ATOL
+    assert told(doubled, expected) == "Every element is 2 times what it should be."
+
+
 def test_a_factor_that_has_no_name_is_not_told() -> None:
     """1.234 is no mistake with a name, so the feedback keeps it to itself."""
     assert len(diagnose(random(3, 5) * 1.234, random(3, 5), RTOL, ATOL)) == 1
@@ -161,6 +170,17 @@ def test_two_places_are_too_few_for_a_shift() -> None:
     """Half of the values cannot tell a shift from a coincidence."""
     wrong = torch.stack([random(2, 9)[1], random(9) * 3])
     assert len(diagnose(wrong, random(2, 9), RTOL, ATOL)) == 1
+
+
+def test_nan_in_the_place_left_free_by_a_shift_hides_nothing() -> None:
+    """A pattern is told beside the NaN if it accounts for the rest."""
+    shifted = random(9).roll(1)
+    shifted[0] = torch.nan
+    assert diagnose(shifted, random(9), RTOL, ATOL) == (
+        "The result is NaN at 1 of 9 elements, the first at index 0.",
+        "It differs at 8 of 9 elements, the first at index 1.",
+        "The values sit one place too far along axis 0.",
+    )
 
 
 def test_values_that_run_backwards_are_told() -> None:

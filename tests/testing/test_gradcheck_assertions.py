@@ -110,6 +110,7 @@ class _Forgetful(_Swish):
 
 swish: Callable[..., torch.Tensor] = _Swish.apply
 lost_beta: Callable[..., torch.Tensor] = _LostBeta.apply
+once: Callable[..., torch.Tensor] = _Once.apply
 
 
 def refused(check: Callable[..., None], f: Callable[..., Any], **options: Any) -> str:
@@ -130,6 +131,20 @@ def test_a_wrong_gradient_names_the_input() -> None:
     assert refused(assert_gradcheck, lost_beta) == (
         "The gradient of `x` is not the derivative of the result with respect to it."
     )
+
+
+def test_inputs_that_require_no_gradient_are_passed_over() -> None:
+    """The name in the sentence is that of the wrong input, wherever it stands."""
+
+    def wrong(_: int, x: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
+        return x * beta.detach() + 0 * beta
+
+    with pytest.raises(Mismatch, match="The gradient of `beta` is not"):
+        assert_gradcheck(wrong, (1, X.detach(), BETA), names=("n", "x", "beta"))
+    with pytest.raises(Mismatch, match="again with respect to `x`"):
+        assert_gradgradcheck(
+            lambda _, x, beta: once(x, beta), (1, X, BETA.detach()), names=("n", *NAMES)
+        )
 
 
 def test_a_small_error_in_one_element_is_caught() -> None:
@@ -176,8 +191,8 @@ def test_a_backward_may_add_in_another_order(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_gradient_without_graph_is_caught_by_the_second_check_only() -> None:
     """A backward that is right and not differentiable passes once and fails twice."""
-    assert_gradcheck(_Once.apply, (X, BETA))
-    sentence = refused(assert_gradgradcheck, _Once.apply)
+    assert_gradcheck(once, (X, BETA))
+    sentence = refused(assert_gradgradcheck, once)
     assert sentence == "The gradient, differentiated again with respect to `x`, is wrong."
 
 
@@ -293,7 +308,7 @@ def test_the_inputs_stay_as_they_were() -> None:
 
 def test_no_number_of_the_jacobian_is_told() -> None:
     """Torch's complaint is full of digits; the learner's sentence has none."""
-    told = refused(assert_gradcheck, lost_beta) + refused(assert_gradgradcheck, _Once.apply)
+    told = refused(assert_gradcheck, lost_beta) + refused(assert_gradgradcheck, once)
     assert not any(letter.isdigit() for letter in told)
 
 

@@ -40,7 +40,7 @@ def ppo_loss(
     squared_error = partial(torch.nn.functional.mse_loss, target=ret, reduction="none")
     errors = torch.stack([squared_error(v), squared_error(near)])
     value_loss = errors.amax(dim=0).mean() / 2
-    loss = value_coef * value_loss - surrogate - entropy_coef * ent.mean()
+    loss: Tensor = value_coef * value_loss - surrogate - entropy_coef * ent.mean()
     return loss.to(log_probs.dtype)
 
 

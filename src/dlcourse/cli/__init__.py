@@ -8,8 +8,8 @@ import click
 
 from dlcourse import __version__
 from dlcourse.cli.check import check_command
+from dlcourse.cli.ends import run_to_status
 from dlcourse.cli.list import list_command
-from dlcourse.errors import DlcourseError
 
 _EXIT_CODES = """\b
 Exit codes:
@@ -32,9 +32,5 @@ cli.add_command(list_command)
 
 
 def main() -> None:
-    """Run the command line; an error is one sentence and an exit code."""
-    try:
-        cli(prog_name="dlcourse")
-    except DlcourseError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(error.exit_code)
+    """Run the command line and exit with its status."""
+    sys.exit(run_to_status(lambda: cli.main(prog_name="dlcourse", standalone_mode=False)))

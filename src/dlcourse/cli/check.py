@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-from dlcourse.cli.options import course_option
-
-if TYPE_CHECKING:
-    from dlcourse.grading.report import Report
+from dlcourse.cli.options import CheckOptions, course_option
 
 _EXIT_CODES = """\b
-Exit codes: 0 full points; 1 points were lost; 2 usage; 3 the grader or the course is broken;
-4 not available on this machine.
+Exit codes:
+  0  every test that counts passed
+  1  graded code lost points
+  2  what was typed is not right
+  3  the grader or the course is broken: a test was `broken`, say
+  4  what was asked for is not available on this machine
 """
 
 
@@ -25,12 +24,14 @@ Exit codes: 0 full points; 1 points were lost; 2 usage; 3 the grader or the cour
 @course_option
 @click.option(
     "--workdir",
+    metavar="DIR",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A tree of filled-in stubs elsewhere (DIR/dayNN_slug/NAME.py).",
+    help="Grade the files of this folder.",
 )
 @click.option("--only", multiple=True, metavar="TEST", help="Run this test alone; repeatable.")
 @click.option(
     "--seed",
+    metavar="N",
     type=click.IntRange(0, (1 << 32) - 1),
     help="Repeat the run of this number.  [default: a new one]",
 )
@@ -41,54 +42,20 @@ Exit codes: 0 full points; 1 points were lost; 2 usage; 3 the grader or the cour
     show_default=True,
     help="One worker for an exercise, or a fresh one for every test.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def check_command(  # noqa: D417 - click shows the options
-    names: tuple[str, ...],
-    course: Path | None,
-    workdir: Path | None,
-    only: tuple[str, ...],
-    seed: int | None,
-    isolation: str,
-    as_json: bool,
-) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (docs/report.md).")
+def check_command(**typed: Any) -> int:
     """Grade exercises and say what is wrong with them.
 
-    NAMES are days (day24, 24), exercises (ppo_loss, day24/ppo_loss) or all.
+    NAMES are days (day24, 24), exercises (ppo_loss, day24/ppo_loss), their files, or all.
+
+    Graded are the course's stubs as you filled them in, exercises/dayNN_slug/NAME.py. With
+    --workdir DIR they are DIR/dayNN_slug/NAME.py or DIR/exercises/dayNN_slug/NAME.py. The
+    built-in course of an installed dlcourse has no place for your work: there DIR is the current
+    folder.
     """
     from dlcourse.grading.client import GraderProcess  # noqa: PLC0415 - light, and first:
 
     with GraderProcess() as grader:  # it loads torch while this process loads the rest
         from dlcourse.cli.checking import run_check  # noqa: PLC0415 - loads pydantic and more
 
-        report = run_check(
-            grader,
-            names=names,
-            course_folder=course,
-            workdir=workdir,
-            only=only,
-            seed=seed,
-            isolation="test" if isolation == "test" else "exercise",
-            as_json=as_json,
-            replay=_replay,
-        )
-    sys.exit(exit_code(report))
-
-
-def _replay(seed: int) -> str:
-    """The command that repeats this one under the same seed."""
-    words = iter(sys.argv[1:])
-    kept = []
-    for word in words:
-        if word == "--seed":
-            next(words, None)
-        elif not word.startswith("--seed="):
-            kept.append(word)
-    return shlex.join(["dlcourse", *kept, "--seed", str(seed)])
-
-
-def exit_code(report: Report) -> int:
-    """3 where a test was broken, 1 where points were lost, else 0."""
-    counts = report.counts()
-    if counts["broken"]:  # type: ignore[index]  # a StrEnum is its string
-        return 3
-    return int(any(counts[outcome] for outcome in ("failed", "error")))  # type: ignore[index]  # the same
+        return run_check(grader, CheckOptions(**typed))

@@ -2,70 +2,75 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
-import click
-
-from dlcourse.course import Course, find_course, load_course
-from dlcourse.grading.check import Listener, Request, check, hidden_paths
-from dlcourse.grading.client import GraderProcess
+from dlcourse.cli.output import open_output, write_document
+from dlcourse.cli.workplace import announcement, find_workplace, require_files
+from dlcourse.course import find_course, load_course
+from dlcourse.grading.check import Request, check, hidden_paths
 from dlcourse.grading.job import GraderSettings
-from dlcourse.grading.report import ExerciseReport, Report, TestReport
+from dlcourse.grading.report import Outcome
 from dlcourse.grading.seeds import load_secret, new_run
 
+if TYPE_CHECKING:
+    from dlcourse.cli.options import CheckOptions
+    from dlcourse.grading.client import GraderProcess
+    from dlcourse.grading.report import ExerciseReport, Report, TestReport
 
-def run_check(
-    grader: GraderProcess,
-    *,
-    names: tuple[str, ...],
-    course_folder: Path | None,
-    workdir: Path | None,
-    only: tuple[str, ...],
-    seed: int | None,
-    isolation: Literal["exercise", "test"],
-    as_json: bool,
-    replay: Callable[[int], str],
-) -> Report:
-    """Grade what `names` stand for and print the report."""
-    course = load_course(find_course(course_folder))
+
+def run_check(grader: GraderProcess, options: CheckOptions) -> int:
+    """Grade what was typed, print the report and return the exit status.
+
+    Raises:
+        UsageError: a name, a test or a file that was asked for is not there.
+        CourseError: the course or the grader is broken.
+    """
+    request = _read(options)
+    settings = GraderSettings(hidden=hidden_paths(request.course), secret=load_secret().hex())
+    grader.configure(settings)
+    if options.as_json:
+        return exit_status(_print_json(request, grader))
+    return exit_status(_print_page(request, grader, options.replay(request.run)))
+
+
+def exit_status(report: Report) -> int:
+    """Return 3 where a test was broken, 1 where points were lost, else 0."""
+    counts = report.counts()
+    if counts[Outcome.BROKEN]:
+        return 3
+    return int(counts[Outcome.FAILED] + counts[Outcome.ERROR] > 0)
+
+
+def _read(options: CheckOptions) -> Request:
+    course = load_course(find_course(options.course))
     request = Request(
         course=course,
-        exercises=course.resolve_all(names),
-        workdir=workdir or default_workdir(course),
-        run=new_run() if seed is None else seed,
-        only=only,
-        isolation=isolation,
+        exercises=course.resolve_all(options.names),
+        workdir=options.workdir or find_workplace(course),
+        run=new_run() if options.seed is None else options.seed,
+        only=options.tests,
+        isolation=options.isolation,
     )
-    grader.configure(GraderSettings(hidden=hidden_paths(course), secret=load_secret().hex()))
-    if as_json:
-        return _as_json(request, grader)
-    return _on_terminal(request, grader, replay(request.run))
+    if options.workdir is None:
+        require_files(request)
+    return request
 
 
-def default_workdir(course: Course) -> Path:
-    """The learner's tree: the course's own stubs, or the current folder for an installed course."""
-    return Path.cwd() if course.root.name == "_course" else course.root
-
-
-def _as_json(request: Request, grader: GraderProcess) -> Report:
+def _print_json(request: Request, grader: GraderProcess) -> Report:
     from dlcourse.reports.document import to_json  # noqa: PLC0415 - while the grader loads
 
     report = check(request, grader, _Silent())
-    click.echo(to_json(report), nl=False)
+    write_document(to_json(report))
     return report
 
 
-def _on_terminal(request: Request, grader: GraderProcess, replay: str) -> Report:
-    from rich.console import Console  # noqa: PLC0415 - while the grader loads
+def _print_page(request: Request, grader: GraderProcess, replay: str) -> Report:
+    from dlcourse.reports.terminal import TerminalReport  # noqa: PLC0415 - while the grader loads
 
-    from dlcourse.reports.terminal import TerminalReport  # noqa: PLC0415
-
-    terminal = TerminalReport(Console(file=sys.stdout), replay=replay)
-    listener: Listener = terminal
-    report = check(request, grader, listener)
+    console = open_output()
+    announcement(request.workdir, console)
+    terminal = TerminalReport(console, replay=replay)
+    report = check(request, grader, terminal)
     terminal.finished(report)
     return report
 

@@ -1,13 +1,46 @@
-"""Options that several commands share."""
+"""What was typed, and the options that several commands share."""
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import click
 
 course_option = click.option(
     "--course",
+    metavar="DIR",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="The course's folder.  [default: the one around you, else the built-in course]",
 )
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What was typed after `dlcourse check`."""
+
+    names: tuple[str, ...]
+    course: Path | None
+    workdir: Path | None
+    only: tuple[str, ...]
+    seed: int | None
+    isolation: Literal["exercise", "test"]
+    as_json: bool
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The names that `--only` stands for: `value` means `test_value`."""
+        return tuple(f"test_{name.removeprefix('test_')}" for name in self.only)
+
+    def replay(self, seed: int) -> str:
+        """Return the command that repeats this one under `seed`."""
+        words = ["dlcourse", "check", *self.names]
+        for option, value in (("--course", self.course), ("--workdir", self.workdir)):
+            words += [option, str(value)] if value is not None else []
+        for test in self.only:
+            words += ["--only", test]
+        if self.isolation == "test":
+            words += ["--isolation", "test"]
+        return shlex.join([*words, "--seed", str(seed)])

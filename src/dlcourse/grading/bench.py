@@ -55,16 +55,20 @@ class Bench:
             except EOFError:
                 return
             try:
-                shelf.get(job.suite, job.solution)
+                self._prepare(shelf, job)
             except DlcourseError as error:
                 self._send(_broken(str(error)))
                 continue
             self._grade(shelf, job)
 
+    def _prepare(self, shelf: SuiteShelf, job: Job) -> None:
+        """Collect the job's suite on first use; its memory is then shared by every fork."""
+        if not shelf.holds(job.suite, job.solution):
+            shelf.get(job.suite, job.solution)
+            gc.collect()
+            gc.freeze()
+
     def _grade(self, shelf: SuiteShelf, job: Job) -> None:
-        # What has been imported so far is shared by every fork for good.
-        gc.collect()
-        gc.freeze()
         ours, theirs = Pipe(duplex=False)
         pid = os.fork()
         if not pid:

@@ -18,7 +18,7 @@ from dlcourse.grading.seeds import derive_seed
 from dlcourse.grading.suites import Suite, SuiteShelf
 from dlcourse.sandbox.confinement import Limits
 from dlcourse.sandbox.files import Unreadable, read_source
-from dlcourse.sandbox.remote import RemoteSubmission, Sources
+from dlcourse.sandbox.remote import LayerReport, RemoteSubmission, Sources
 from dlcourse.sandbox.server import ForkServer
 from dlcourse.testing.run import ExerciseRun, Setting, not_run
 from dlcourse.testing.verdict import outcome_data
@@ -37,14 +37,14 @@ def grade_job(
         yield _problem(str(error))
         for item in suite.items:
             yield {"event": "test", "test": outcome_data(not_run(item, str(error)))}
-        yield _finished(job, None, str(error), server)
+        yield _finished(job, None, str(error), probe_layers(server))
         return
     run = ExerciseRun(_setting(suite, sources, job, settings, server, shelf))
     for outcome in run.outcomes():
         if run.problem:
             yield _problem(run.problem)
         yield {"event": "test", "test": outcome_data(outcome)}
-    yield _finished(job, sources, run.problem, server)
+    yield _finished(job, sources, run.problem, run.layers or probe_layers(server))
 
 
 def _problem(message: str) -> Message:
@@ -103,13 +103,13 @@ def _setting(
 
 
 def _finished(
-    job: Job, sources: Sources | None, problem: str | None, server: ForkServer
+    job: Job, sources: Sources | None, problem: str | None, layers: tuple[LayerReport, ...]
 ) -> Message:
     return {
         "event": "finished",
         "problem": problem,
         "torch": torch.__version__,
-        "layers": [asdict(layer) for layer in probe_layers(server)],
+        "layers": [asdict(layer) for layer in layers],
         "versions": {
             "submission": sources and _digest_of(sources),
             "suite": _digest(Path(job.suite).read_bytes()),
@@ -118,11 +118,11 @@ def _finished(
     }
 
 
-def probe_layers(server: ForkServer) -> list[Any]:
+def probe_layers(server: ForkServer) -> tuple[LayerReport, ...]:
     """The layers that a worker of this machine obtains, from one that loads nothing."""
     submission = RemoteSubmission.start(server, Limits())
     submission.process.close()
-    return list(submission.layers)
+    return submission.layers
 
 
 def _digest_of(sources: Sources) -> str:

@@ -62,6 +62,10 @@ class SuiteShelf:
         self.plugin = plugin
         self._suites: dict[tuple[str, str], Suite] = {}
 
+    def holds(self, suite: str, solution: str) -> bool:
+        """Whether a suite has been collected."""
+        return (suite, solution) in self._suites
+
     def get(self, suite: str, solution: str) -> Suite:
         """Return a suite, collecting it on first use; raises CourseError where it is broken."""
         key = (suite, solution)

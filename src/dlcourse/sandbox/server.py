@@ -131,5 +131,7 @@ _ENVIRONMENT: Final = {
     "PATH": "/usr/bin:/bin",
     "PYTHONHASHSEED": "0",
     "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    # Importing torch's compiler, as optimizers do, makes this folder; one that exists will do.
+    "TORCHINDUCTOR_CACHE_DIR": "/usr",
     "USER": "student",
 }

@@ -52,12 +52,10 @@ def diagnose(
         return ()
     if pair.bad.ndim == 0:
         return (f"{capital(what)} is {_state(pair)}.",)
-    not_numbers = tuple(_not_numbers(pair, what))
-    sentences = not_numbers or (_count(pair.bad, what),)
+    sentences = tuple(_not_numbers(pair, what)) or (_count(pair.bad, what),)
     if not _FEWEST_ELEMENTS <= pair.bad.numel() <= _MOST_ELEMENTS:
         return sentences
-    pattern = None if not_numbers else explain(pair, Context(named_axes or {}, inputs))
-    told = pattern or locate(pair.bad)
+    told = explain(pair, Context(named_axes or {}, inputs)) or locate(pair.bad)
     return sentences if told is None else (*sentences, told)
 
 

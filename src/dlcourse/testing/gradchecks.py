@@ -61,7 +61,7 @@ def assert_gradcheck(
         Mismatch: a gradient is no derivative of the value, or is missing.
         ValueError: an input that requires a gradient is in another precision, or none does.
     """
-    labels = input_names(inputs, names)
+    labels = _labels(inputs, names)
     _require_double(inputs)
     check = partial(gradcheck, _flat(f), replicas(inputs), eps=eps, rtol=rtol, atol=atol)
     failure = _failure(check)
@@ -84,7 +84,7 @@ def assert_gradgradcheck(
     The upstream gradient is random, but the same for the same inputs. The arguments are those of
     `assert_gradcheck`, and so are the errors.
     """
-    labels = input_names(inputs, names)
+    labels = _labels(inputs, names)
     _require_double(inputs)
     leaves = replicas(inputs)
     outputs = [output for output in tensors_in(f(*leaves)) if output.requires_grad]
@@ -95,6 +95,15 @@ def assert_gradgradcheck(
     failure = _failure(check)
     if failure is not None:
         raise Mismatch(_second_order(failure, labels))
+
+
+def _labels(inputs: tuple[Any, ...], names: Sequence[str] | None) -> list[str]:
+    """Return the names of the inputs that require a gradient: gradcheck counts no others."""
+    return [
+        label
+        for label, value in zip(input_names(inputs, names), inputs, strict=True)
+        if isinstance(value, torch.Tensor) and value.requires_grad
+    ]
 
 
 def _flat(f: Callable[..., Any]) -> Callable[..., tuple[torch.Tensor, ...]]:

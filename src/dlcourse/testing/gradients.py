@@ -207,9 +207,7 @@ def _paired(
                 f"{shown_shape(arriving.shape)}."
             )
     pairs = [pair for pair in zip(outputs, upstreams, strict=True) if pair[0].requires_grad]
-    return [output for output, _ in pairs], [
-        arriving.to(output.dtype) for output, arriving in pairs
-    ]
+    return [output for output, _ in pairs], [arriving for _, arriving in pairs]
 
 
 def _detached(what: str, name: str) -> Mismatch:

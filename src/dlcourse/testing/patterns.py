@@ -11,13 +11,13 @@ import math
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-
 from dlcourse.testing.mismatch import counted
 from dlcourse.testing.tolerances import widened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import torch
 
     from dlcourse.testing.comparison import Comparison
 

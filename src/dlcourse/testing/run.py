@@ -14,7 +14,7 @@ import torch
 from dlcourse.sandbox.confinement import Limits
 from dlcourse.sandbox.faults import StudentFault, StudentTimeout
 from dlcourse.sandbox.process import Budget
-from dlcourse.sandbox.remote import RemoteSubmission, Sources
+from dlcourse.sandbox.remote import LayerReport, RemoteSubmission, Sources
 from dlcourse.sandbox.server import ForkServer
 from dlcourse.testing.backend import Backend, LocalSubmission
 from dlcourse.testing.plugin import (
@@ -96,6 +96,7 @@ class ExerciseRun:
         self._starved_retries = 1
         self._passed: set[str] = set()
         self.problem: str | None = None
+        self.layers: tuple[LayerReport, ...] = ()
 
     def outcomes(self) -> Iterator[Outcome]:
         """Grade each test, yielding its outcome as soon as it is known."""
@@ -195,6 +196,7 @@ class ExerciseRun:
             self._drop_worker()
         if self._worker is None:
             submission = RemoteSubmission.start(setting.server, setting.limits)
+            self.layers = submission.layers
             self._worker = _Worker(submission)
             try:
                 submission.load(setting.sources, LOAD_BUDGET, setting.seed_for("", "worker"))

@@ -7,6 +7,7 @@ answers. Imports stand inside where the import itself is the attempt.
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import mmap
 import os
@@ -17,6 +18,9 @@ import struct
 import threading
 import time
 from pathlib import Path
+
+from dlcourse.sandbox.confinement import Confinement, Limits, descriptors, linux, policy
+from dlcourse.sandbox.confinement.syscalls import NUMBERS
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _SHORT = 5.0  # seconds; a bound for what should answer at once
@@ -31,11 +35,6 @@ def read(path: str) -> str:
 def read_environment_of_parent() -> str:
     """Look for secrets in it."""
     return read(f"/proc/{os.getppid()}/environ")
-
-
-def read_descriptor(descriptor: int) -> str:
-    """Read what may have been left open."""
-    return os.read(descriptor, 64).decode()
 
 
 def list_folder(path: str) -> list[str]:
@@ -366,8 +365,66 @@ def abort() -> None:
 
 
 def call_by_number(number: int) -> int:
-    """Make any system call, without arguments."""
+    """Make any system call, with zeros as arguments."""
     return _checked(_libc.syscall(number, 0, 0, 0, 0, 0, 0))
+
+
+def find_undenied_calls() -> list[str]:
+    """Make every call that is always denied, and return those that were not."""
+    column = linux.architecture().column
+    numbers = {name: NUMBERS[name][column] for name in policy.denied_calls()}
+    return [name for name, number in numbers.items() if number and not _is_denied(number)]
+
+
+def confine_again() -> list[tuple[str, bool, str]]:
+    """Prepare and put on every layer inside a process that may do neither."""
+    layers = Confinement.prepare(hidden=[]).confine(Limits())
+    return [(layer.name, layer.active, layer.detail) for layer in layers]
+
+
+def confine_beside_a_thread() -> None:
+    """Put confinement on while a second thread runs."""
+    release = threading.Event()
+    thread = threading.Thread(target=release.wait)
+    thread.start()
+    try:
+        Confinement.prepare(hidden=[]).confine(Limits())
+    finally:
+        release.set()
+        thread.join()
+
+
+def close_all_but_one(way: str) -> list[bool]:
+    """Close every new descriptor but one and tell which of three are still open."""
+    given = [number for number in range(256) if _is_open(number)]
+    new = [*os.pipe(), os.open("/dev/null", os.O_RDONLY)]
+    getattr(descriptors, way)({*given, new[1]})
+    return [_is_open(descriptor) for descriptor in new]
+
+
+def parent_death_signal() -> int:
+    """Return the signal that this process gets when its parent ends."""
+    number = ctypes.c_int()
+    _checked(_libc.prctl(2, ctypes.byref(number), 0, 0, 0))  # PR_GET_PDEATHSIG
+    return number.value
+
+
+def _is_denied(number: int) -> bool:
+    try:
+        call_by_number(number)
+    except PermissionError as error:
+        return error.errno == errno.EPERM
+    except OSError:
+        return False
+    return False
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def _checked(result: int) -> int:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlcourse.sandbox.confinement import Confinement, Limits, close_descriptors
+from dlcourse.sandbox.confinement import Confinement, Limits, close_descriptors, linux
 
+_PR_SET_PDEATHSIG = 1
 _TIMEOUT = 120.0  # seconds; far more than any probe takes
 
 
@@ -125,6 +127,7 @@ def _work(request: dict[str, Any], confinement: Confinement, writing: int, waiti
     layers: list[dict[str, Any]] = []
     try:
         if request["confined"]:
+            linux.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             close_descriptors({0, 1, 2, writing, waiting, *confinement.keep_fds})
             layers = [vars(layer) for layer in confinement.confine(Limits(**request["limits"]))]
         os.write(writing, json.dumps(layers).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""What graded code cannot do to anything outside itself, each with a proof that it otherwise can."""
+"""What graded code cannot do outside itself, each with a proof that it otherwise could."""
 
 from __future__ import annotations
 

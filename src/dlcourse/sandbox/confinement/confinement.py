@@ -66,12 +66,17 @@ class Confinement:
 
 
 def _require_one_thread() -> None:
-    if _OWN_THREADS.is_dir():
-        count = sum(1 for _ in _OWN_THREADS.iterdir())
-    else:
-        count = threading.active_count()
+    count = _count_threads()
     if count > 1:
         raise RuntimeError(
             f"`confine` found {count} threads, and Landlock holds only the one that calls it: "
             "call it right after the fork."
         )
+
+
+def _count_threads() -> int:
+    try:
+        return len(list(_OWN_THREADS.iterdir()))
+    except OSError:
+        # Without `/proc`, only Python's own threads are known.
+        return threading.active_count()

@@ -1,0 +1,1 @@
+"""How fast the grader is, in ratios of pairs measured in one run."""

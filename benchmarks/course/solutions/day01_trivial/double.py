@@ -1,0 +1,10 @@
+"""Twice a tensor."""
+
+from __future__ import annotations
+
+import torch
+
+
+def double(x: torch.Tensor) -> torch.Tensor:
+    """Return 2x."""
+    return 2 * x
