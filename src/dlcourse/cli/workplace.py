@@ -52,7 +52,7 @@ def announcement(workdir: Path, console: Console) -> None:
     """Say which folder is graded, unless it is the one that the learner stands in."""
     if workdir.resolve() != Path.cwd():
         page = Page(console)
-        page.write(Line((Span(f"in {shown(workdir)}", "dim"),)))
+        page.write(Line((Span(f"checking files in {shown(workdir)}", "dim"),)))
         page.blank()
 
 

@@ -62,11 +62,17 @@ class Bench:
             self._grade(shelf, job)
 
     def _prepare(self, shelf: SuiteShelf, job: Job) -> None:
-        """Collect the job's suite on first use; its memory is then shared by every fork."""
+        """Collect the job's suite on first use; its memory is then shared by every fork.
+
+        The first time, the fork server finishes loading meanwhile.
+        """
         if not shelf.holds(job.suite, job.solution):
             shelf.get(job.suite, job.solution)
-            gc.collect()
+            if self._settings.warm:
+                gc.collect()
             gc.freeze()
+            gc.enable()
+            self._server.await_ready()
 
     def _grade(self, shelf: SuiteShelf, job: Job) -> None:
         ours, theirs = Pipe(duplex=False)

@@ -5,6 +5,7 @@ This module imports no torch, so that the fork server can load it at the same ti
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -60,21 +61,29 @@ class ForkServer:
             cwd="/",
         )
         theirs.close()
+        self._ready = False
 
     def configure(self, *, hidden: Sequence[Path], warm: bool = False) -> None:
-        """Tell the server what no worker may read, and wait until it is ready.
+        """Tell the server what no worker may read; it takes orders from then on.
 
         `warm` also imports optimizers and data loaders, which pays off from a few dozen
-        submissions on. Raises DlcourseError where the server does not start.
+        submissions on.
         """
         settings = {"hidden": [str(path.resolve()) for path in hidden], "warm": warm}
-        try:
+        # A server that is gone is told of by `await_ready`.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self._control.send(json.dumps(settings).encode())
+
+    def await_ready(self) -> None:
+        """Wait until the server has loaded; raises DlcourseError where it does not start."""
+        if self._ready:
+            return
+        try:
             select.select([self._control], [], [], _START_SECONDS)
-            ready = self._control.recv(64, socket.MSG_DONTWAIT)
-        except (BlockingIOError, BrokenPipeError, ConnectionResetError):
-            ready = b""
-        if ready != b"ready":
+            self._ready = self._control.recv(64, socket.MSG_DONTWAIT) == b"ready"
+        except (BlockingIOError, ConnectionResetError):
+            self._ready = False
+        if not self._ready:
             raise DlcourseError(
                 "the worker server did not start: run `python -c 'import torch'` and see "
                 "whether torch itself loads"
