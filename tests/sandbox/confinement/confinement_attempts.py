@@ -19,7 +19,18 @@ import threading
 import time
 from pathlib import Path
 
-from dlcourse.sandbox.confinement import Confinement, Limits, descriptors, linux, policy
+from dlcourse.sandbox.confinement import (
+    Confinement,
+    Limits,
+    descriptors,
+    limits,
+    linux,
+    no_new_privs,
+    policy,
+    seccomp,
+    view,
+)
+from dlcourse.sandbox.confinement.landlock import Ruleset
 from dlcourse.sandbox.confinement.syscalls import NUMBERS
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -30,6 +41,11 @@ def read(path: str) -> str:
     """Return the first bytes of a file."""
     with Path(path).open("rb") as file:
         return file.read(64).decode(errors="replace")
+
+
+def see_folder_of_parent() -> str:
+    """Ask where it works."""
+    return str(Path(f"/proc/{os.getppid()}/cwd").readlink())
 
 
 def read_environment_of_parent() -> str:
@@ -61,6 +77,11 @@ def truncate_by_reading(path: str) -> None:
 def open_for_neither(path: str) -> None:
     """Open with the access mode that asks for neither reading nor writing."""
     os.close(os.open(path, os.O_ACCMODE))
+
+
+def create_nameless(folder: str) -> None:
+    """Make a new file that has no name."""
+    os.close(os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o600))
 
 
 def change_mode(path: str) -> None:
@@ -376,6 +397,31 @@ def find_undenied_calls() -> list[str]:
     return [name for name, number in numbers.items() if number and not _is_denied(number)]
 
 
+def under_one_layer(layer: str, function: str, *arguments: object) -> object:
+    """Make an attempt with one of the two strongest layers put on alone."""
+    ruleset = Ruleset.prepare(view.readable([]))
+    no_new_privs.apply()
+    confined = ruleset.apply() if layer == "landlock" else seccomp.apply()
+    assert confined.active, confined.detail
+    return globals()[function](*arguments)
+
+
+def limit_without_proc() -> tuple[bool, str]:
+    """Set the limits where the own size cannot be read."""
+    limits._PROC = Path("/nonexistent")
+    layer = limits.apply(Limits())
+    return layer.active, layer.detail
+
+
+def limit_in_a_namespace() -> tuple[bool, str]:
+    """Set the limits as the root of a namespace that has no other user."""
+    user = os.geteuid()
+    enter_namespace()
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    layer = limits.apply(Limits())
+    return layer.active, layer.detail
+
+
 def confine_again() -> list[tuple[str, bool, str]]:
     """Prepare and put on every layer inside a process that may do neither."""
     layers = Confinement.prepare(hidden=[]).confine(Limits())
@@ -395,10 +441,10 @@ def confine_beside_a_thread() -> None:
 
 
 def close_all_but_one(way: str) -> list[bool]:
-    """Close every new descriptor but one and tell which of three are still open."""
+    """Close every new descriptor but the last and tell which of five are still open."""
     given = [number for number in range(256) if _is_open(number)]
-    new = [*os.pipe(), os.open("/dev/null", os.O_RDONLY)]
-    getattr(descriptors, way)({*given, new[1]})
+    new = [os.open("/dev/null", os.O_RDONLY) for _ in range(5)]
+    getattr(descriptors, way)({*given, new[-1]})
     return [_is_open(descriptor) for descriptor in new]
 
 

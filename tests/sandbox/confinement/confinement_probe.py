@@ -143,6 +143,7 @@ def _observe(pid: int) -> list[dict[str, Any]]:
     """Do to the worker what a grader does: read its state and its processor time."""
     attempts: list[tuple[str, tuple[Any, ...]]] = [
         ("read", (f"/proc/{pid}/stat",)),
+        ("list_folder", (f"/proc/{pid}/task",)),
         ("read_clock", (pid,)),
         ("read", (f"/proc/{pid}/environ",)),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ _HARMS: dict[str, tuple[str, ...]] = {
     "read a system file": ("read", "/etc/passwd"),
     "read its own environment": ("read", "/proc/self/environ"),
     "read its parent's environment": ("read_environment_of_parent",),
+    "see where its parent works": ("see_folder_of_parent",),
     "read its own memory map": ("read", "/proc/self/maps"),
     "read another submission": ("read", "outside"),
     "list another folder": ("list_folder", "folder"),
@@ -29,6 +31,7 @@ _HARMS: dict[str, tuple[str, ...]] = {
     "write elsewhere": ("append", "outside"),
     "make a file": ("create", "new_file"),
     "make a file in shared memory": ("create", "shared_file"),
+    "make a file without a name": ("create_nameless", "folder"),
     "make a folder": ("make_folder", "new_folder"),
     "empty a library by opening it to read": ("truncate_by_reading", "scratch"),
     "open a file for neither reading nor writing": ("open_for_neither", "visible"),
@@ -117,6 +120,44 @@ def test_the_attempts_succeed_unconfined(trial: Trial) -> None:
     assert refused <= {"enter a namespace", "lease a library"}
 
 
+@pytest.mark.parametrize(
+    ("layer", "harm", "abi"),
+    [
+        ("landlock", "read another submission", 1),
+        ("landlock", "write to a library", 1),
+        ("landlock", "make a folder", 1),
+        ("landlock", "see where its parent works", 1),
+        ("landlock", "empty a library by opening it to read", 3),
+        ("landlock", "connect to a port", 4),
+        ("landlock", "connect to a nameless local service", 6),
+        ("landlock", "signal its parent", 6),
+        ("seccomp", "make a folder", 0),
+        ("seccomp", "empty a library by opening it to read", 0),
+        ("seccomp", "connect to a port", 0),
+        ("seccomp", "connect to a nameless local service", 0),
+        ("seccomp", "signal its parent", 0),
+    ],
+)
+def test_one_layer_is_enough_to_stop(
+    prober: Prober, place: Path, layer: str, harm: str, abi: int
+) -> None:
+    """The two strongest layers overlap, so that a kernel that lacks one still has the other."""
+    if layer == "landlock" and _landlock_abi(prober) < abi:
+        pytest.skip(f"this machine's Landlock is older than ABI {abi}")
+    function, *arguments = _HARMS[harm]
+    with ExitStack() as stack:
+        words = _targets(place, prober.libraries[0], stack)
+        filled = [words.get(argument, argument) for argument in arguments]
+        attempt = Attempt("under_one_layer", (layer, function, *filled))
+        outcome = prober.probe(attempt, confined=False).outcomes[0]
+    assert outcome.error == "PermissionError", outcome
+
+
+def _landlock_abi(prober: Prober) -> int:
+    layer = prober.probe().layers["landlock"]
+    return int(layer["detail"].removeprefix("ABI ")) if layer["active"] else 0
+
+
 def test_replacing_the_program_is_refused_before_it_is_looked_for(prober: Prober) -> None:
     """`execve` is denied as such, not because the program is missing."""
     attempt = Attempt("replace_program")
@@ -135,8 +176,7 @@ def test_a_call_by_the_x32_convention_kills_the_process(prober: Prober) -> None:
 
 def _targets(place: Path, libraries: Path, stack: ExitStack) -> dict[str, str | int]:
     """Put files and services there for the attempts to aim at."""
-    folder = place / "submissions"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(dir=place))
     files = {
         "outside": folder / "other.py",
         "visible": libraries / "visible.txt",
@@ -144,14 +184,14 @@ def _targets(place: Path, libraries: Path, stack: ExitStack) -> dict[str, str | 
     }
     for path in files.values():
         path.write_text("canary")
-    nameless = f"\0{place.name}"
-    paths = {**files, "service": place / "service", "folder": folder}
+    nameless = f"\0{folder.name}"
+    paths = {**files, "service": folder / "service", "folder": folder}
     ports = _listen(stack, str(paths["service"]), nameless)
     owner = place.stat()
     for path in paths.values():
         os.chown(path, owner.st_uid, owner.st_gid)
     new = {"new_file": folder / "new", "new_folder": folder / "new-folder"}
-    new["shared_file"] = Path("/dev/shm") / place.name  # noqa: S108 - a name of this test's own
+    new["shared_file"] = Path("/dev/shm") / folder.name  # noqa: S108 - a name of this test's own
     stack.callback(new["shared_file"].unlink, missing_ok=True)
     return (
         {name: str(path) for name, path in {**paths, **new}.items()}

@@ -88,8 +88,9 @@ def test_a_worker_still_dies_with_its_parent(prober: Prober) -> None:
 
 def test_the_grader_reads_state_and_processor_time(prober: Prober) -> None:
     """Being closed to other processes does not hide what limits are judged by."""
-    state, clock, _ = prober.probe(observe=True).observed
+    state, threads, clock, _ = prober.probe(observe=True).observed
     assert state.value.split()[1].startswith("(python")
+    assert len(threads.value) == 1
     assert clock.value > 0
 
 
@@ -97,15 +98,15 @@ def test_another_process_of_the_user_cannot_look_in(prober: Prober) -> None:
     """An ordinary user's other processes lose the sight of a worker that they would have."""
     if prober.user is None and os.geteuid() == 0:
         pytest.skip("root may look into every process")
-    assert prober.probe(observe=True, confined=False).observed[2].error == ""
-    assert prober.probe(observe=True).observed[2].error == "PermissionError"
+    assert prober.probe(observe=True, confined=False).observed[3].error == ""
+    assert prober.probe(observe=True).observed[3].error == "PermissionError"
 
 
 @pytest.mark.parametrize("way", ["close_descriptors", "_close_listed"])
 def test_every_descriptor_but_those_to_keep_is_closed(prober: Prober, way: str) -> None:
     """With the kernel's help and without, only what is named stays open."""
     reply = prober.probe(Attempt("close_all_but_one", (way,)), confined=False)
-    assert reply.outcomes[0].value == [False, True, False]
+    assert reply.outcomes[0].value == [False, False, False, False, True]
 
 
 @pytest.fixture

@@ -77,3 +77,21 @@ def test_the_report_names_each_allowance(prober: Prober) -> None:
     assert layer["detail"] == (
         "512 MiB beyond its own size, 7 s of CPU, 32 descriptors, 16 threads"
     )
+
+
+def test_a_machine_that_cannot_tell_sizes_is_told_so(prober: Prober) -> None:
+    """Without `/proc` memory stays unlimited, so the layer is not active."""
+    outcome = prober.probe(Attempt("limit_without_proc"), confined=False).outcomes[0]
+    assert outcome.value == [False, "no `/proc`, so memory and threads have no limit"]
+
+
+def test_root_that_cannot_change_its_user_has_threads_without_limit(prober: Prober) -> None:
+    """The report says which limit does not bind, and why; the others hold."""
+    outcome = prober.probe(Attempt("limit_in_a_namespace"), confined=False).outcomes[0]
+    if outcome.error:
+        pytest.skip(f"no user namespace here: {outcome.error}: {outcome.text}")
+    active, detail = outcome.value
+    assert active
+    assert detail.endswith(
+        "threads without limit, since it runs as root and cannot change its user"
+    )

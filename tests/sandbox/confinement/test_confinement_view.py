@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -110,12 +109,14 @@ def test_no_path_is_granted_twice() -> None:
     assert paths == [path.resolve() for path in paths]
 
 
-def test_the_installed_course_is_always_hidden() -> None:
-    """The package's own course needs no mention: its suites travel with the program."""
-    import dlcourse  # noqa: PLC0415 - where it was found is what matters
-
-    course = os.path.join(os.path.dirname(dlcourse.__file__), "_course")  # noqa: PTH118, PTH120
-    assert not [grant for grant in readable([]) if str(grant.path).startswith(course)]
+def test_the_installed_course_needs_no_mention_to_be_hidden(
+    prober: Prober, libraries: Path
+) -> None:
+    """The suites that travel with the program are closed to every worker."""
+    _make(libraries, "dlcourse/_course/graders/test.py")
+    attempt = Attempt("read", (str(libraries / "dlcourse/_course/graders/test.py"),))
+    assert prober.probe(attempt, confined=False).outcomes[0].error == ""
+    assert prober.probe(attempt).outcomes[0].error == "PermissionError"
 
 
 def test_a_worker_reads_around_a_hidden_folder_but_not_in_it(

@@ -47,8 +47,9 @@ class Confinement:
     def confine(self, limits: Limits) -> tuple[Layer, ...]:
         """Put every layer on, for ever, and say which of them hold.
 
-        Limits read `/proc` and need root's rights, so they come first; Landlock and seccomp,
-        which forbid what the others do, come last.
+        A wish to die with the parent must have been made before: afterwards it can neither be
+        made nor taken back. Limits read `/proc` and need root's rights, so they come first;
+        Landlock and seccomp, which forbid what the others do, come last.
 
         Raises:
             RuntimeError: This process has a second thread, which would stay outside Landlock.

@@ -1,4 +1,8 @@
-"""Layer `landlock`: files are readable in the view and nowhere else, and none is writable."""
+"""Layer `landlock`: files are readable in the view and nowhere else, and none is writable.
+
+What Landlock does not cover stays visible: that a path exists, its size and times, and where a
+symbolic link leads.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +34,10 @@ _BIND_AND_CONNECT = 0b11
 _ABI_WITH_SCOPES = 6
 _ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
 
+# Without it, each refusal becomes a line in the machine's audit log, which could be flooded.
+_QUIET = 1
+_ABI_WITH_LOG = 7
+
 _DEVICES = {
     "/dev/null": _READ_FILE | _WRITE_FILE,
     "/dev/zero": _READ_FILE,
@@ -44,6 +52,7 @@ class Ruleset:
 
     descriptor: int | None
     detail: str
+    flags: int = 0
 
     @classmethod
     def prepare(cls, grants: Iterable[Grant]) -> Ruleset:
@@ -57,7 +66,7 @@ class Ruleset:
             _allow(descriptor, grant.path, _rights(grant))
         for device, rights in _DEVICES.items():
             _allow(descriptor, Path(device), rights)
-        return cls(descriptor, f"ABI {abi}")
+        return cls(descriptor, f"ABI {abi}", _QUIET if abi >= _ABI_WITH_LOG else 0)
 
     def apply(self) -> Layer:
         """Restrict this thread, and what it starts, to the rules; close their descriptor."""
@@ -68,20 +77,26 @@ class Ruleset:
 
     def _restrict(self, descriptor: int) -> str:
         try:
-            linux.call("landlock_restrict_self", descriptor, 0)
+            linux.call("landlock_restrict_self", descriptor, self.flags)
         finally:
             os.close(descriptor)
         return self.detail
 
 
-def _create(abi: int) -> int:
-    files = (1 << _FILE_RIGHTS[max(known for known in _FILE_RIGHTS if known <= abi)]) - 1
-    handled = [files]
+def handled_rights(abi: int) -> list[int]:
+    """Return the rights that an ABI can deny: over files, over the network, and scopes."""
+    known = max(first for first in _FILE_RIGHTS if first <= abi)
+    rights = [(1 << _FILE_RIGHTS[known]) - 1]
     if abi >= _ABI_WITH_TCP:
-        handled.append(_BIND_AND_CONNECT)
+        rights.append(_BIND_AND_CONNECT)
     if abi >= _ABI_WITH_SCOPES:
-        handled.append(_ABSTRACT_SOCKETS_AND_SIGNALS)
-    attributes = struct.pack(f"={len(handled)}Q", *handled)
+        rights.append(_ABSTRACT_SOCKETS_AND_SIGNALS)
+    return rights
+
+
+def _create(abi: int) -> int:
+    rights = handled_rights(abi)
+    attributes = struct.pack(f"={len(rights)}Q", *rights)
     return linux.call("landlock_create_ruleset", attributes, len(attributes), 0)
 
 

@@ -52,6 +52,7 @@ DENIED: dict[str, str] = {
         clock_settime clock_adjtime adjtimex sethostname setdomainname lookup_dcookie nfsservctl
         vhangup iopl ioperm modify_ldt lsm_set_self_attr lsm_get_self_attr lsm_list_modules
     """,
+    "use up what the whole machine has few of": "io_setup",
     "change the confinement": """
         seccomp landlock_create_ruleset landlock_add_rule landlock_restrict_self
     """,

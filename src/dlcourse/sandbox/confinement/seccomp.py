@@ -27,7 +27,6 @@ DENY = _ERRNO | errno.EPERM
 MISSING = _ERRNO | errno.ENOSYS
 
 _SET_MODE_FILTER = 1
-_FLAG_TSYNC = 1
 
 # struct seccomp_data: the call's number, the architecture, the instruction, six 64-bit arguments.
 _NUMBER = 0
@@ -54,14 +53,14 @@ def program_for(architecture: Architecture, pid: int) -> list[Instruction]:
 
 
 def apply() -> Layer:
-    """Load the filter into every thread of this process."""
+    """Load the filter, for ever."""
     return attempt("seccomp", _load)
 
 
 def _load() -> str:
     program = bpf.assemble(program_for(linux.architecture(), os.getpid()))
     header = _Program(len(program) // bpf.SIZE, program)
-    linux.call("seccomp", _SET_MODE_FILTER, _FLAG_TSYNC, ctypes.addressof(header))
+    linux.call("seccomp", _SET_MODE_FILTER, 0, ctypes.addressof(header))
     return f"{len(policy.denied_calls())} calls denied, {len(policy.checked_calls())} checked"
 
 
