@@ -189,7 +189,7 @@ def assert_loss_matches(
         expected_loss(*batch, *settings).detach(),
         reduction=len(batch[0]),
         c=c,
-        scale=2.0,  # the terms are of order one, and may cancel
+        scale=4.0,  # the terms are a few units each, and may cancel
         what="the loss",
         dtype=batch[0].dtype,
     )
@@ -234,12 +234,30 @@ def assert_refused(student: Student, arguments: tuple[Any, ...], what: str) -> N
 def test_loss_matches_its_definition(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
-    """The loss equals its definition, for batches of any size and any coefficients."""
-    sizes = ((5, torch.float64), (31, torch.float32), (31, torch.float32))
+    """The loss equals its definition, for batches of any size, with autograd on or off."""
+    sizes = ((5, torch.float64), (31, torch.float32), (31, torch.float32), (400, torch.float64))
     cases = [draw_case(gen, n, device, dtype) for n, dtype in sizes]
     # New numbers in an old shape, and old numbers after new ones: no call may remember another.
     for batch, settings in [*cases, cases[0]]:
         assert_loss_matches(student, batch, settings)
+    with torch.no_grad():
+        assert_loss_matches(student, *cases[1])
+
+
+@points(1)
+def test_each_setting_acts_on_its_own_term(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """A coefficient of 0 switches off its term and no other, and a clip above 1 is a clip."""
+    cases = [draw_case(gen, n, device) for n in (ALL_REGIMES, 9)]
+    for batch, (clip, value_coef, entropy_coef) in cases:
+        for settings in (
+            (clip, 0.0, entropy_coef),
+            (clip, value_coef, 0.0),
+            (clip, 0.0, 0.0),
+            (1 + clip, value_coef, entropy_coef),
+        ):
+            assert_loss_matches(student, batch, settings)
 
 
 @points(2)
@@ -355,8 +373,8 @@ def test_advantages_are_normalised(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """Advantages lose their mean and are divided by their population deviation plus 1e-8."""
-    # Dividing by n - 1 shows most for two samples; 1e-8, and its place, for a deviation as small.
-    units = ((2, 1.0), (9, 1e4), (9, 1e-4), (9, 1e-8))
+    # Dividing by n - 1 shows for few samples; 1e-8, and its place, for a deviation as small.
+    units = ((5, 1.0), (9, 1e4), (9, 1e-4), (9, 1e-8))
     cases = [(draw_case(gen, n, device), unit) for n, unit in units]
     shifted, shifted_settings = draw_case(gen, 13, device)
     for (batch, settings), unit in cases:
@@ -409,7 +427,7 @@ def test_gradient_reaches_the_networks_alone(
 def test_half_precision_is_computed_in_float32(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
-    """The loss has the dtype of the inputs, and returns of 300 do not overflow in float16."""
+    """The loss has the dtype of the inputs, and returns of 600 do not overflow in float16."""
     dtypes = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
     cases = [draw_case(gen, 12, device, dtype) for dtype in dtypes]
     upstream = draw_upstream(gen, device)
@@ -417,6 +435,9 @@ def test_half_precision_is_computed_in_float32(
         batch[RETURNS] = 300 * batch[RETURNS].sign() + batch[RETURNS]
         # Half the squared error is 45,000: weighed so, the loss fits into float16.
         assert_loss_matches(student, batch, (clip, 0.0625, entropy_coef))
+        # Half the squared error is 180,000: infinite in float16 unless it is weighed before.
+        further = [*batch[:RETURNS], 2 * batch[RETURNS], batch[ENTROPY]]
+        assert_loss_matches(student, further, (clip, 0.015625, entropy_coef))
     batch, (clip, _, entropy_coef) = cases[-1]
     inputs = (*requiring(batch, LOG_PROBS, VALUES, ENTROPY), clip, 0.0625, entropy_coef)
     assert_gradients(student, inputs, upstream, c=4)

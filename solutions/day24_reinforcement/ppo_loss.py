@@ -65,9 +65,12 @@ def ppo_loss(
             broadcast), the batch is empty, or `clip` is zero or negative.
 
     Edge cases:
-        * B = 1, or equal advantages: A is 0, so the policy term is 0 and so is its gradient.
+        * B = 1, or equal advantages: A is 0, so the policy term is 0 and so is its gradient, up to
+          rounding. (In float32 the mean of equal numbers may be off by 1e-8, which divided by
+          1e-8 is not small: float64 keeps A small.)
         * A log-ratio beyond +-20: the ratio is e^20 or e^-20, and `log_probs` gets the gradient 0
-          there. Loss and gradients are finite for every log-ratio, `-inf` included.
+          there. Loss and gradients are finite for every log-ratio, `-inf` included, as far as
+          the dtype reaches: e^20 is infinite in float16.
         * Where the clipped ratio or the clipped value is the one that counts, the gradient is 0.
 
     Forbidden:
@@ -122,6 +125,8 @@ def _check(batch: tuple[Tensor, ...], clip: float) -> None:
 
 def _normalised(advantage: Tensor) -> Tensor:
     """Return [B] with mean 0 and, up to the epsilon, standard deviation 1."""
+    # In float32 the rounding of the mean of equal numbers would weigh as much as the epsilon.
+    advantage = advantage.double()
     centred = advantage - advantage.mean()
     return centred / (advantage.std(correction=0) + _EPSILON)
 
