@@ -33,7 +33,7 @@ class Swish(torch.autograd.Function):
 
     Returns:
         y, of the shape and dtype of x, in memory of its own. `backward` returns one gradient for
-        each input, in that input's shape: [...] for x, [] for beta (None where
+        each input, in that input's shape: [...] for x, [] for beta (or None where
         `ctx.needs_input_grad` says that it is not needed). It leaves g as it is.
 
     Raises:

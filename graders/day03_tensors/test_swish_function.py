@@ -140,12 +140,30 @@ def assert_second_derivatives(
 @in_worker
 def call_backward(
     student: Any, x: torch.Tensor, beta: torch.Tensor, upstream: torch.Tensor
-) -> tuple[Any, torch.Tensor]:
-    """Call backward as autograd does, and take its answer before autograd reshapes it."""
+) -> tuple[Any, torch.Tensor, bool]:
+    """Call backward as autograd does, and take its answer before autograd reshapes it.
+
+    Also return the upstream gradient, and whether global state is as it was.
+    """
     y = student.Swish.apply(x.clone().requires_grad_(), beta.clone().requires_grad_())
+    before = (torch.get_rng_state(), torch.get_default_dtype())
     with torch.no_grad():
         gradients = student.Swish.backward(y.grad_fn, upstream)
-    return gradients, upstream
+    untouched = bool((before[0] == torch.get_rng_state()).all())
+    return gradients, upstream, untouched and before[1] == torch.get_default_dtype()
+
+
+@in_worker
+def edit_result(student: Any, x: torch.Tensor, beta: torch.Tensor) -> bool:
+    """Say whether a result, which is no view of x, may be edited in place."""
+    y = student.Swish.apply(x.clone().requires_grad_(), beta)
+    try:
+        y.add_(1)
+    except NotImplementedError:
+        raise
+    except RuntimeError:
+        return False
+    return True
 
 
 @in_worker
@@ -256,12 +274,14 @@ def test_backward_returns_gradients_in_the_shapes_of_the_inputs(
     beta = slope(1.25, device)
     for x, upstream in cases:
         original = upstream.clone()
-        gradients, kept = call_backward(student, x, beta, upstream)
+        gradients, kept, untouched = call_backward(student, x, beta, upstream)
         _, by_x, by_beta = expected_first(x, beta)
         due = (original * by_x, (original * by_beta).sum())
         assert_values_match(gradients, due, scale=1.0, c=64, what="the answer of `backward`")
         if not torch.equal(kept, original):
             pytest.fail("`backward` changed the upstream gradient in place.")
+        if not untouched:
+            pytest.fail("`backward` changed the global random state or the default dtype.")
 
 
 @points(1)
@@ -380,15 +400,17 @@ def test_any_shape_and_strides(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """Empty and 0-dimensional tensors, slices, columns and expanded numbers are all the same."""
-    x, upstream, number = (
-        draw(gen, (3, 4, 5), device),
-        draw(gen, (5, 4, 3), device),
-        draw(gen, (), device),
-    )
+    inputs = [draw(gen, shape, device) for shape in ((3, 4, 5), (4, 3))]
+    upstreams = [draw(gen, x.shape[::-1], device) for x in inputs]
+    number = draw(gen, (), device)
     beta = slope(1.5, device)
-    for _, layout in strided(x):
-        assert_first_derivatives(student, layout, beta, upstream.permute(2, 1, 0))
-        assert_first_derivatives(student, layout, beta, number.expand(x.shape))
+    for x, upstream in zip(inputs, upstreams, strict=True):
+        turned = upstream.permute(*reversed(range(x.dim())))
+        for _, layout in strided(x):
+            assert_first_derivatives(student, layout, beta, turned)
+            assert_first_derivatives(student, layout, beta, number.expand(x.shape))
+        # One gradient for each row, as a sum over the last axis sends it back.
+        assert_first_derivatives(student, x, beta, turned[..., :1].expand(x.shape))
     for shape in ((), (0,), (3, 0, 2), (1, 1)):
         odd = torch.full(shape, 0.5, dtype=torch.float64, device=device) * number
         assert_first_derivatives(student, odd, beta, torch.full_like(odd, 0.75))
@@ -405,3 +427,5 @@ def test_inputs_are_left_as_they_are(
         arguments = (x.to(dtype), slope(1.5, device, dtype))
         assert_pure(student.Swish.apply, *arguments)
         assert_value(student, *arguments)
+    if not edit_result(student, x[:0], slope(1.5, device)):
+        pytest.fail("The result for an empty `x` is `x` itself, not a tensor of its own.")
