@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 
+# A folder of tests is no package: mypy takes each for a program of its own, as pytest does.
+TEST_FOLDERS = $(sort $(dir $(shell find tests -name cases -prune -o -name '*.py' -print)))
+
 .DEFAULT_GOAL := help
 
 .PHONY: demo
@@ -21,6 +24,9 @@ lint: $(READY) ## check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	@set -e; for folder in $(TEST_FOLDERS); do \
+		echo "$(BIN)/mypy $${folder}*.py"; $(BIN)/mypy $${folder}*.py; \
+	done
 
 .PHONY: format
 format: $(READY) ## repair style and format where that is safe

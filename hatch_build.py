@@ -19,4 +19,5 @@ class CourseBuildHook(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Add the course's trees to what the wheel includes."""
         if version == "standard":
-            build_data["force_include"].update({name: f"dlcourse/_course/{name}" for name in COURSE})
+            inside = {name: f"dlcourse/_course/{name}" for name in COURSE}
+            build_data["force_include"].update(inside)

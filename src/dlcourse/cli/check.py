@@ -28,7 +28,9 @@ Exit codes:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Grade the files of this folder.",
 )
-@click.option("--only", multiple=True, metavar="TEST", help="Run this test alone; repeatable.")
+@click.option(
+    "--only", multiple=True, metavar="TEST", help="Run this test and those it needs; repeatable."
+)
 @click.option(
     "--seed",
     metavar="N",

@@ -13,7 +13,7 @@ course_option = click.option(
     "--course",
     metavar="DIR",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="The course's folder.  [default: the one around you, else the built-in course]",
+    help="The course's folder.  [default: $DLCOURSE_COURSE, the one around you, the built-in one]",
 )
 
 
@@ -32,7 +32,7 @@ class CheckOptions:
     @property
     def tests(self) -> tuple[str, ...]:
         """The names that `--only` stands for: `value` means `test_value`."""
-        return tuple(f"test_{name.removeprefix('test_')}" for name in self.only)
+        return tuple(_test_name(typed) for typed in self.only)
 
     def replay(self, seed: int) -> str:
         """Return the command that repeats this one under `seed`."""
@@ -44,3 +44,8 @@ class CheckOptions:
         if self.isolation == "test":
             words += ["--isolation", "test"]
         return shlex.join([*words, "--seed", str(seed)])
+
+
+def _test_name(typed: str) -> str:
+    classes, colons, name = typed.rpartition("::")
+    return f"{classes}{colons}test_{name.removeprefix('test_')}"
