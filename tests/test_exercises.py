@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +12,9 @@ from dlcourse.course import Exercise, Mistake, load_course, load_mistakes
 from dlcourse.grading.check import Request, hidden_paths, job_for
 from dlcourse.grading.client import GraderProcess
 from dlcourse.grading.job import GraderSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COURSE = load_course(Path(__file__).parents[1])
 EXERCISES = [pytest.param(exercise, id=exercise.name) for exercise in COURSE.exercises]

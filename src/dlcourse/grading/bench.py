@@ -10,27 +10,31 @@ import gc
 import json
 import os
 import signal
-from collections.abc import Callable
-from multiprocessing.connection import Connection, Pipe
+import sys
+import traceback
+from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import torch
 
-from dlcourse.errors import DlcourseError, UsageError
-from dlcourse.grading.grade import grade_job
+from dlcourse.errors import DlcourseError
+from dlcourse.grading.grade import Message, Tools, grade_job
 from dlcourse.grading.job import GraderSettings, Job
-from dlcourse.grading.suites import SuiteShelf, host_session
+from dlcourse.grading.suites import Suite, SuiteShelf, host_session
 from dlcourse.sandbox import warmup
-from dlcourse.sandbox.server import ForkServer
+from dlcourse.sandbox.confinement import linux
+from dlcourse.testing.plugin import name_of
 
-_JOB_SECONDS: Final = 900.0  # no suite comes near; beyond it the grader itself hangs
+if TYPE_CHECKING:
+    from dlcourse.sandbox.server import ForkServer
 
-Message = dict[str, Any]
+_LAST: Final = frozenset({"finished", "broken"})
+_PR_SET_PDEATHSIG: Final = 1
 
 
 class Bench:
-    """Takes jobs one at a time and relays what their forks tell."""
+    """Takes requests one at a time and relays what their forks tell."""
 
     def __init__(
         self, settings: GraderSettings, server: ForkServer, connection: Connection
@@ -46,89 +50,124 @@ class Bench:
         warmup.warm_autograd()
         hidden = [Path(path) for path in self._settings.hidden]
         self._server.configure(hidden=hidden, warm=self._settings.warm)
-        host_session(self._serve)
+        host_session(self._serve, self._settings.patience)
 
     def _serve(self, shelf: SuiteShelf) -> None:
-        while True:
-            try:
-                job = Job.from_json(json.loads(self._connection.recv_bytes()))
-            except EOFError:
-                return
-            try:
-                self._prepare(shelf, job)
-            except DlcourseError as error:
-                self._send(_broken(str(error)))
-                continue
-            self._grade(shelf, job)
+        try:
+            while True:
+                request = json.loads(self._connection.recv_bytes())
+                self._answer(shelf, request["kind"], Job.from_json(request["job"]))
+        except (EOFError, OSError):  # nobody listens any more
+            return
 
-    def _prepare(self, shelf: SuiteShelf, job: Job) -> None:
-        """Collect the job's suite on first use; its memory is then shared by every fork.
+    def _answer(self, shelf: SuiteShelf, kind: str, job: Job) -> None:
+        try:
+            suite = self._suite(shelf, job)
+        except DlcourseError as error:
+            self._send(_broken(str(error)))
+            return
+        if kind == "tests":
+            self._send({"event": "finished", "tests": [name_of(item) for item in suite.items]})
+        else:
+            self._grade(Tools(shelf.plugin, self._settings, self._server), suite, job)
 
-        The first time, the fork server finishes loading meanwhile.
-        """
+    def _suite(self, shelf: SuiteShelf, job: Job) -> Suite:
+        """Collect the job's suite on first use; its memory is then shared by every fork."""
         if not shelf.holds(job.suite, job.solution):
             shelf.get(job.suite, job.solution)
             if self._settings.warm:
                 gc.collect()
             gc.freeze()
             gc.enable()
-            self._server.await_ready()
+        return shelf.get(job.suite, job.solution)
 
-    def _grade(self, shelf: SuiteShelf, job: Job) -> None:
+    def _grade(self, tools: Tools, suite: Suite, job: Job) -> None:
         ours, theirs = Pipe(duplex=False)
-        pid = os.fork()
+        parent, pid = os.getpid(), os.fork()
         if not pid:
+            _die_with(parent)
+            # Whoever waits for this process must see its end, and not wait for its forks.
+            self._connection.close()
             ours.close()
-            _work(lambda send: _run(shelf, job, self._settings, self._server, send), theirs)
+            _work(tools, suite, job, theirs)
         theirs.close()
-        self._relay(pid, ours)
-
-    def _relay(self, pid: int, fork: Connection) -> None:
-        """Pass the fork's messages on; a fork that ends without its last one was broken."""
-        finished = False
         try:
-            while not finished and fork.poll(_JOB_SECONDS):
-                message: Message = json.loads(fork.recv_bytes())
-                finished = message["event"] in ("finished", "broken", "usage")
-                self._send(message)
-        except EOFError:
-            pass
-        fork.close()
-        if not finished:
+            self._relay(ours, job.exercise)
+        finally:
+            ours.close()
+            # Its last word was relayed, or nobody wants it: there is nothing left to wait for.
             os.kill(pid, signal.SIGKILL)
-            self._send(_broken("the grader's fork ended early: run the same command again"))
-        os.waitpid(pid, 0)
+            os.waitpid(pid, 0)
+
+    def _relay(self, fork: Connection, exercise: str) -> None:
+        """Pass the fork's messages on; one that ends or hangs without its last one was broken."""
+        try:
+            while True:
+                ready = wait([fork, self._connection], self._settings.patience)
+                if self._connection in ready:
+                    return  # the other end hung up, or asks for something else
+                if not ready:
+                    self._send(_broken(_hung(exercise, self._settings.patience)))
+                    return
+                message: Message = json.loads(fork.recv_bytes())
+                self._send(message)
+                if message["event"] in _LAST:
+                    return
+        except EOFError:
+            self._send(_broken(_ended(exercise)))
 
     def _send(self, message: Message) -> None:
         self._connection.send_bytes(json.dumps(message).encode())
 
 
-def _run(
-    shelf: SuiteShelf,
-    job: Job,
-    settings: GraderSettings,
-    server: ForkServer,
-    send: Callable[[Message], None],
-) -> None:
-    for message in grade_job(shelf, job, settings, server):
-        send(message)
-
-
-def _work(run: Callable[[Callable[[Message], None]], None], connection: Connection) -> NoReturn:
-    """Be the fork: run, tell, and end this process whatever happens."""
+def _work(tools: Tools, suite: Suite, job: Job, connection: Connection) -> NoReturn:
+    """Be the fork: grade, tell, and end this process whatever happens."""
 
     def send(message: Message) -> None:
         connection.send_bytes(json.dumps(message).encode())
 
     try:
-        run(send)
-    except UsageError as error:
-        send({"event": "usage", "message": str(error)})
+        for message in grade_job(tools, suite, job):
+            send(message)
+    except DlcourseError as error:
+        send(_broken(str(error)))
     except Exception as error:  # noqa: BLE001 - the fork's last word, whatever went wrong
-        send(_broken(f"grading stopped: {type(error).__name__}: {error}"))
+        # The text may hold what learners must not see; who runs the program sees it.
+        traceback.print_exc()
+        send(_broken(_stumbled(type(error).__name__)))
     finally:
+        sys.stderr.flush()
         os._exit(0)
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel end this fork when the process that forked it ends."""
+    linux.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _broken(message: str) -> Message:
     return {"event": "broken", "message": message}
+
+
+def _hung(exercise: str, seconds: float) -> str:
+    return (
+        f"the suite of `{exercise}` said nothing for {seconds:g} s: run `dlcourse check {exercise} "
+        "--workdir solutions` to see which of its tests hangs"
+    )
+
+
+def _ended(exercise: str) -> str:
+    return (
+        f"the process that graded `{exercise}` ended early, as a suite makes it that exits or "
+        "fills the memory: run the same command again, and tell the author of the course if this "
+        "repeats"
+    )
+
+
+def _stumbled(error: str) -> str:
+    return (
+        f"the grader itself raised {error}, which is a mistake of `dlcourse`: run the same command "
+        "again, and report what it printed if this repeats"
+    )

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import platform
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from dlcourse import __version__
-from dlcourse.course import Course, Exercise
 from dlcourse.errors import CourseError
 from dlcourse.grading import score
-from dlcourse.grading.client import GraderProcess
 from dlcourse.grading.job import Job
 from dlcourse.grading.report import (
     Confinement,
@@ -27,8 +25,16 @@ from dlcourse.grading.report import (
     Timing,
     Versions,
 )
+from dlcourse.grading.selection import means, require_known
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dlcourse.course import Course, Exercise
+    from dlcourse.grading.client import GraderProcess
 
 _HOLDING = frozenset({"landlock", "seccomp"})
+_NO_VERSIONS = Versions(submission=None, suite="", solution="")
 
 
 class Listener(Protocol):
@@ -58,12 +64,13 @@ class Request:
     isolation: Literal["exercise", "test"] = "exercise"
 
 
-@dataclass
-class _Facts:
-    """What the grader process tells of itself along the way."""
+@dataclass(frozen=True)
+class _Graded:
+    """An exercise's report and what the grader process told of itself."""
 
+    report: ExerciseReport
     torch: str = ""
-    layers: tuple[Layer, ...] = field(default=())
+    layers: tuple[Layer, ...] = ()
 
 
 def hidden_paths(course: Course) -> tuple[str, ...]:
@@ -74,10 +81,11 @@ def hidden_paths(course: Course) -> tuple[str, ...]:
 def check(request: Request, grader: GraderProcess, listener: Listener) -> Report:
     """Grade a submission; raises UsageError for a test asked for that no suite holds."""
     start = time.monotonic()
-    facts = _Facts()
-    reports = tuple(
-        _grade(request, exercise, grader, listener, facts) for exercise in request.exercises
-    )
+    graded = [
+        _ExerciseCheck(exercise, job, listener).graded(grader)
+        for exercise, job in list(_jobs(request, grader))
+    ]
+    reports = tuple(one.report for one in graded)
     return Report(
         course=request.course.title,
         seed=request.run,
@@ -85,10 +93,10 @@ def check(request: Request, grader: GraderProcess, listener: Listener) -> Report
         environment=Environment(
             dlcourse=__version__,
             python=platform.python_version(),
-            torch=facts.torch,
+            torch=next((one.torch for one in graded if one.torch), ""),
             platform=f"{platform.system()} {platform.machine()}",
         ),
-        confinement=confinement(facts.layers),
+        confinement=confinement(next((one.layers for one in graded if one.layers), ())),
         exercises=reports,
         points=sum(report.points for report in reports),
         earned=sum(report.earned for report in reports),
@@ -99,65 +107,92 @@ def check(request: Request, grader: GraderProcess, listener: Listener) -> Report
     )
 
 
-def _grade(
-    request: Request,
-    exercise: Exercise,
-    grader: GraderProcess,
-    listener: Listener,
-    facts: _Facts,
-) -> ExerciseReport:
-    """Grade one exercise, passing on what happens."""
-    start = time.monotonic()
-    job = job_for(request, exercise)
-    tests: list[TestReport] = []
-    ending: dict[str, Any] = {}
-    announced = False
+def _jobs(request: Request, grader: GraderProcess) -> Iterator[tuple[Exercise, Job]]:
+    """The jobs of a request, without exercises that hold none of the tests asked for."""
+    pairs = [(exercise, job_for(request, exercise)) for exercise in request.exercises]
+    if not request.only:
+        yield from pairs
+        return
+    known = {exercise.name: _tests(grader, job) for exercise, job in pairs}
+    require_known(request.only, [test for tests in known.values() for test in tests or ()])
+    for exercise, job in pairs:
+        tests = known[exercise.name]
+        if tests is None or any(means(name, test) for name in request.only for test in tests):
+            yield exercise, dataclasses.replace(job, only=request.only)
 
-    def announce(problem: str | None) -> None:
-        nonlocal announced
-        if not announced:
-            announced = True
-            listener.exercise_started(
-                exercise.name, exercise.title, str(job.file), problem=problem
+
+def _tests(grader: GraderProcess, job: Job) -> list[str] | None:
+    """The tests of a suite; None for a broken one, which its own report then shows."""
+    try:
+        return grader.tests(job)
+    except CourseError:
+        return None
+
+
+@dataclass
+class _ExerciseCheck:
+    """One exercise while it is graded: passes on what happens and collects it."""
+
+    exercise: Exercise
+    job: Job
+    listener: Listener
+    tests: list[TestReport] = field(default_factory=list)
+    announced: bool = False
+
+    def graded(self, grader: GraderProcess) -> _Graded:
+        """Grade the exercise."""
+        start = time.monotonic()
+        ending = self._listen(grader)
+        wall = time.monotonic() - start
+        report = self._report(ending, wall)
+        self.listener.exercise_finished(report)
+        layers = tuple(Layer(**layer) for layer in ending.get("layers", ()))
+        return _Graded(report, ending.get("torch", ""), layers)
+
+    def _listen(self, grader: GraderProcess) -> dict[str, Any]:
+        """Hear every event; returns the last one, or nothing where the grader gave up."""
+        try:
+            for event in grader.grade(self.job):
+                match event["event"]:
+                    case "problem":
+                        self._announce(event["message"])
+                    case "test":
+                        self._finish(TestReport.model_validate(event["test"]))
+                    case _:
+                        return event
+        except CourseError as error:
+            # Part of a suite is no verdict: else whoever brings the grader down keeps what he won.
+            self.tests.clear()
+            self._finish(_broken_suite(str(error)))
+        return {}
+
+    def _announce(self, problem: str | None) -> None:
+        if not self.announced:
+            self.announced = True
+            self.listener.exercise_started(
+                self.exercise.name, self.exercise.title, str(self.job.file), problem=problem
             )
 
-    try:
-        for event in grader.grade(job):
-            if event["event"] == "problem":
-                announce(event["message"])
-            elif event["event"] == "test":
-                announce(None)
-                tests.append(TestReport.model_validate(event["test"]))
-                listener.test_finished(tests[-1])
-            else:
-                ending = event
-    except CourseError as error:
-        announce(None)
-        tests.append(_broken_suite(str(error)))
-        listener.test_finished(tests[-1])
-    facts.torch = ending.get("torch", facts.torch)
-    facts.layers = tuple(Layer(**layer) for layer in ending.get("layers", ())) or facts.layers
-    report = ExerciseReport(
-        exercise=exercise.name,
-        day=exercise.day,
-        title=exercise.title,
-        file=str(job.file),
-        weight=exercise.weight,
-        device=job.device,
-        versions=Versions(**ending["versions"]) if ending else _NO_VERSIONS,
-        tests=tuple(tests),
-        points=score.countable(tests),
-        earned=score.earned(tests),
-        problem=ending.get("problem"),
-        timing=Timing(
-            cpu=sum(test.timing.cpu for test in tests), wall=time.monotonic() - start
-        ),
-    )
-    listener.exercise_finished(report)
-    return report
+    def _finish(self, test: TestReport) -> None:
+        self._announce(None)
+        self.tests.append(test)
+        self.listener.test_finished(test)
 
-
-_NO_VERSIONS = Versions(submission=None, suite="", solution="")
+    def _report(self, ending: dict[str, Any], wall: float) -> ExerciseReport:
+        return ExerciseReport(
+            exercise=self.exercise.name,
+            day=self.exercise.day,
+            title=self.exercise.title,
+            file=str(self.job.file),
+            weight=self.exercise.weight,
+            device=self.job.device,
+            versions=Versions(**ending["versions"]) if ending else _NO_VERSIONS,
+            tests=tuple(self.tests),
+            points=score.countable(self.tests),
+            earned=score.earned(self.tests),
+            problem=ending.get("problem"),
+            timing=Timing(cpu=sum(test.timing.cpu for test in self.tests), wall=wall),
+        )
 
 
 def _broken_suite(message: str) -> TestReport:
@@ -202,4 +237,3 @@ def confinement(layers: Sequence[Layer]) -> Confinement:
     active = {layer.name for layer in layers if layer.active}
     tier: Literal["confined", "none"] = "confined" if active >= _HOLDING else "none"
     return Confinement(tier=tier, layers=tuple(layers))
-

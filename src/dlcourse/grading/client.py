@@ -11,14 +11,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from multiprocessing.connection import Pipe
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from dlcourse.errors import CourseError, UsageError
-from dlcourse.grading.job import GraderSettings, Job
+from dlcourse.errors import CourseError
 from dlcourse.sandbox.server import import_path
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dlcourse.grading.job import GraderSettings, Job
 
 _BOOT: Final = """
 import json, sys
@@ -36,11 +39,23 @@ _ONE_THREAD: Final = {
     "PYTHONHASHSEED": "0",
 }
 
+_START_SECONDS: Final = 120.0
+_END_SECONDS: Final = 10.0
+
 
 class GraderProcess:
-    """A running grader; it begins to load at once, and takes jobs once it is configured."""
+    """A running grader; it begins to load at once, and takes jobs once it is configured.
+
+    One that ended, or that has more to say about a job than anybody waited for, is replaced
+    before the next job.
+    """
 
     def __init__(self) -> None:
+        self._settings: GraderSettings | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self._busy = False
         self._connection, theirs = Pipe()
         boot = {"path": import_path(), "connection": theirs.fileno()}
         self._process = subprocess.Popen(  # noqa: S603 - this interpreter, our own text
@@ -54,43 +69,77 @@ class GraderProcess:
         )
         theirs.close()
 
+    @property
+    def pid(self) -> int:
+        """The number of the process, which is also that of its group."""
+        return self._process.pid
+
     def configure(self, settings: GraderSettings) -> None:
         """Send the settings; they hold the secret, and every process can read an argument."""
-        self._connection.send_bytes(json.dumps(asdict(settings)).encode())
+        self._settings = settings
+        with contextlib.suppress(OSError):  # a process that is gone is noticed with the first job
+            self._connection.send_bytes(json.dumps(asdict(settings)).encode())
+
+    def tests(self, job: Job) -> list[str]:
+        """Return the names of all tests of a job's suite; raises CourseError."""
+        (event,) = self._ask("tests", job)
+        names: list[str] = event["tests"]
+        return names
 
     def grade(self, job: Job) -> Iterator[dict[str, Any]]:
         """Yield an event for each test, the last one for the exercise.
 
-        Raises UsageError for a test that the suite does not hold, and CourseError where the suite
-        or the grader is broken.
+        Raises CourseError where the suite or the grader is broken.
         """
+        return self._ask("grade", job)
+
+    def _ask(self, kind: str, job: Job) -> Iterator[dict[str, Any]]:
+        assert self._settings is not None, "a grader is configured before it is given a job"
+        if self._busy or self._process.poll() is not None:
+            self.kill()
+            self._start()
+            self.configure(self._settings)
+        self._busy = True
         try:
-            self._connection.send_bytes(json.dumps(job.to_json()).encode())
-            while True:
-                event: dict[str, Any] = json.loads(self._connection.recv_bytes())
+            request = {"kind": kind, "job": job.to_json()}
+            self._connection.send_bytes(json.dumps(request).encode())
+            while self._busy:
+                event = self._event(self._settings.patience)
+                self._busy = event["event"] not in {"finished", "broken"}
                 if event["event"] == "broken":
                     raise CourseError(event["message"])
-                if event["event"] == "usage":
-                    raise UsageError(event["message"])
                 yield event
-                if event["event"] == "finished":
-                    return
-        except (EOFError, BrokenPipeError, ConnectionResetError):
+        except (EOFError, OSError):
             raise CourseError(
-                "the grader process ended early: run the same command again, and report what it "
-                "printed if this repeats"
+                f"the grader process ended while it graded `{job.exercise}`, as a suite makes it "
+                "that exits or fills the memory: run the same command again, and tell the author "
+                "of the course if this repeats"
             ) from None
+
+    def _event(self, patience: float) -> dict[str, Any]:
+        """Receive one event; raises EOFError from a process that is gone or hangs."""
+        # The grader itself gives up a suite first: once while it is collected, once in a test.
+        if not self._connection.poll(2 * patience + _START_SECONDS):
+            self.kill()
+            raise EOFError
+        event: dict[str, Any] = json.loads(self._connection.recv_bytes())
+        return event
 
     def close(self) -> None:
         """End the process: by itself when idle, once its connection is closed."""
         self._connection.close()
-        self._process.wait()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
     def kill(self) -> None:
         """End the process and its forks at once; their workers die with them."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self.close()
+        self._connection.close()
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def __enter__(self) -> Self:
         return self

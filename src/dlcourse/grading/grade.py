@@ -2,119 +2,120 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
-from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from dlcourse.errors import UsageError
-from dlcourse.grading.job import GraderSettings, Job
 from dlcourse.grading.seeds import derive_seed
-from dlcourse.grading.suites import Suite, SuiteShelf
+from dlcourse.grading.selection import select
 from dlcourse.sandbox.confinement import Limits
 from dlcourse.sandbox.files import Unreadable, read_source
 from dlcourse.sandbox.remote import LayerReport, RemoteSubmission, Sources
-from dlcourse.sandbox.server import ForkServer
+from dlcourse.testing.plugin import name_of, requirements_of
 from dlcourse.testing.run import ExerciseRun, Setting, not_run
 from dlcourse.testing.verdict import outcome_data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+    from dlcourse.grading.job import GraderSettings, Job
+    from dlcourse.grading.suites import Suite
+    from dlcourse.sandbox.server import ForkServer
+    from dlcourse.testing.plugin import GradingPlugin
 
 Message = dict[str, Any]
 
 
-def grade_job(
-    shelf: SuiteShelf, job: Job, settings: GraderSettings, server: ForkServer
-) -> Iterator[Message]:
+@dataclass(frozen=True)
+class Tools:
+    """What all jobs of a grader process share."""
+
+    plugin: GradingPlugin
+    settings: GraderSettings
+    server: ForkServer
+
+
+def grade_job(tools: Tools, suite: Suite, job: Job) -> Iterator[Message]:
     """Yield a message for each test as it ends, then one for the exercise."""
-    suite = _chosen(shelf.get(job.suite, job.solution), job.only)
+    items = _chosen(suite, job)
     try:
         sources = read_sources(job)
     except Unreadable as error:
         yield _problem(str(error))
-        for item in suite.items:
+        for item in items:
             yield {"event": "test", "test": outcome_data(not_run(item, str(error)))}
-        yield _finished(job, None, str(error), probe_layers(server))
+        yield _finished(suite, None, str(error), probe_layers(tools.server))
         return
-    run = ExerciseRun(_setting(suite, sources, job, settings, server, shelf))
+    run = ExerciseRun(_setting(tools, suite, items, sources, job))
     for outcome in run.outcomes():
         if run.problem:
             yield _problem(run.problem)
         yield {"event": "test", "test": outcome_data(outcome)}
-    yield _finished(job, sources, run.problem, run.layers or probe_layers(server))
+    yield _finished(suite, sources, run.problem, run.layers or probe_layers(tools.server))
 
 
 def _problem(message: str) -> Message:
     return {"event": "problem", "message": message}
 
 
-def _chosen(suite: Suite, only: tuple[str, ...]) -> Suite:
-    """The suite without the tests that were not asked for; raises UsageError for unknown ones."""
-    known = [item.name for item in suite.items]
-    for name in only:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
-            raise UsageError(
-                f"`{name}` is no test of this exercise: did you mean `--only {near}`?"
-            )
-    items = tuple(item for item in suite.items if not only or item.name in only)
-    return Suite(items, suite.solution)
+def _chosen(suite: Suite, job: Job) -> list[pytest.Item]:
+    requirements = {name_of(item): requirements_of(item) for item in suite.items}
+    chosen = select(job.only, requirements)
+    return [item for item in suite.items if name_of(item) in chosen]
 
 
 def read_sources(job: Job) -> Sources:
     """Read a submission's files; raises Unreadable. Helper files may be absent."""
     root = Path(job.workdir)
-    if not root.is_dir():
-        raise Unreadable(f"the folder `{job.workdir}` does not exist")
-    texts = {job.exercise: read_source(root, job.file)}
-    for name, file in job.files.items():
-        if name != job.exercise and os.path.lexists(root / file):
-            texts[name] = read_source(root, PurePosixPath(file))
+    try:
+        if not root.is_dir():
+            raise Unreadable(f"the folder `{job.workdir}` does not exist")
+        texts = {job.exercise: read_source(root, job.file)}
+        for name, file in job.files.items():
+            if name != job.exercise and os.path.lexists(root / file):
+                texts[name] = read_source(root, PurePosixPath(file))
+    except OSError as error:
+        raise Unreadable(f"the folder `{job.workdir}` cannot be read: {error.strerror}") from None
     return Sources(job.exercise, texts)
 
 
 def _setting(
-    suite: Suite,
-    sources: Sources,
-    job: Job,
-    settings: GraderSettings,
-    server: ForkServer,
-    shelf: SuiteShelf,
+    tools: Tools, suite: Suite, items: list[pytest.Item], sources: Sources, job: Job
 ) -> Setting:
-    secret = bytes.fromhex(settings.secret)
+    secret = bytes.fromhex(tools.settings.secret)
 
     def seed_for(test: str, purpose: str) -> int:
         return derive_seed(secret, job.run, job.exercise, test, purpose)
 
     return Setting(
-        plugin=shelf.plugin,
-        items=suite.items,
+        plugin=tools.plugin,
+        items=items,
         solution=suite.solution,
         sources=sources,
-        server=server,
+        server=tools.server,
         limits=Limits(),
         device=torch.device(job.device),
         seed_for=seed_for,
+        least_cpu=tools.settings.least_cpu,
         fresh_for_every_test=job.isolation == "test",
     )
 
 
 def _finished(
-    job: Job, sources: Sources | None, problem: str | None, layers: tuple[LayerReport, ...]
+    suite: Suite, sources: Sources | None, problem: str | None, layers: tuple[LayerReport, ...]
 ) -> Message:
     return {
         "event": "finished",
         "problem": problem,
         "torch": torch.__version__,
         "layers": [asdict(layer) for layer in layers],
-        "versions": {
-            "submission": sources and _digest_of(sources),
-            "suite": _digest(Path(job.suite).read_bytes()),
-            "solution": _digest(Path(job.solution).read_bytes()),
-        },
+        "versions": {**suite.digests, "submission": sources and _digest_of(sources)},
     }
 
 
@@ -128,8 +129,4 @@ def probe_layers(server: ForkServer) -> tuple[LayerReport, ...]:
 def _digest_of(sources: Sources) -> str:
     """One hash over all files, each under its name."""
     parts = (f"{name}\0{len(text)}\0{text}" for name, text in sorted(sources.files.items()))
-    return _digest("".join(parts).encode())
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256("".join(parts).encode()).hexdigest()

@@ -9,15 +9,18 @@ from typing import Any, Literal
 
 @dataclass(frozen=True)
 class GraderSettings:
-    """What holds for the whole life of a grader process.
+    """What holds for the whole life of a grader process; it comes from the instructor's side.
 
     `hidden` are paths that no worker may read, `secret` (hexadecimal) is what seeds derive from,
-    `warm` prepares for many submissions rather than for one.
+    `warm` prepares for many submissions rather than for one. No test is ended before it has used
+    `least_cpu` seconds; a suite that says nothing for `patience` seconds is given up.
     """
 
     hidden: tuple[str, ...]
     secret: str
     warm: bool = False
+    least_cpu: float = 2.0
+    patience: float = 900.0
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> GraderSettings:
@@ -30,7 +33,7 @@ class Job:
     """One exercise of one submission to grade.
 
     `workdir` is the submission's folder and `files` its files beneath it, by module name, the
-    stub first. `only` limits the run to some tests.
+    stub first. `only` limits the run to some tests, and to those that they require.
     """
 
     exercise: str

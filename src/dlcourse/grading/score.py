@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from dlcourse.grading.report import ExerciseReport, Outcome, TestReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _UNCOUNTED = (Outcome.SKIPPED, Outcome.BROKEN)
 

@@ -6,6 +6,7 @@ secret can repeat a run by its number.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -62,16 +63,17 @@ def _read_secret(path: Path) -> bytes | None:
 def _create_secret(path: Path) -> bytes:
     """Write a new secret that only this user can read; another process may be first."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(secrets.token_bytes(_SECRET_BYTES))
-    try:
+    with contextlib.suppress(FileExistsError):
         os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    content = _read_secret(path)
-    assert content is not None
-    return content
+    # An empty file, as a full disk leaves one, is in nobody's use.
+    found = _read_secret(path)
+    if found is None:
+        draft.replace(path)
+        found = _read_secret(path)
+        assert found is not None, "a secret that was just written is there"
+    draft.unlink(missing_ok=True)
+    return found

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import importlib.util
 import os
+import signal
+import sys
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 
 from dlcourse.errors import CourseError
-from dlcourse.testing.plugin import GradingPlugin
+from dlcourse.testing.plugin import GradingPlugin, names_of, requirements_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType, ModuleType
 
 # Plugins of this machine must not change a verdict, and nothing is written beside a suite.
 _OPTIONS = (
@@ -43,22 +50,23 @@ _OPTIONS = (
     "-p",
     "no:warnings",
 )
-_FOREIGN = ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_VERSION", "PY_COLORS")
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A collected suite and the solution that it is measured by."""
+    """A collected suite and the solution that it is measured by, with the SHA-256 of both."""
 
     items: tuple[pytest.Item, ...]
     solution: ModuleType
+    digests: dict[str, str]
 
 
 class SuiteShelf:
-    """The suites of one session, by path."""
+    """The suites of one session, by path; none may take longer than `patience` to collect."""
 
-    def __init__(self, session: pytest.Session, plugin: GradingPlugin) -> None:
+    def __init__(self, session: pytest.Session, plugin: GradingPlugin, patience: float) -> None:
         self._session = session
+        self._patience = patience
         self.plugin = plugin
         self._suites: dict[tuple[str, str], Suite] = {}
 
@@ -70,30 +78,56 @@ class SuiteShelf:
         """Return a suite, collecting it on first use; raises CourseError where it is broken."""
         key = (suite, solution)
         if key not in self._suites:
-            self._suites[key] = Suite(self._collect(suite), _import(solution))
+            with _alarm(self._patience):
+                self._suites[key] = self._load(suite, solution)
         return self._suites[key]
+
+    def _load(self, suite: str, solution: str) -> Suite:
+        # Hashed before they run, so that the report names what was run, not a later edit.
+        digests = {"suite": _digest_of(suite), "solution": _digest_of(solution)}
+        items = self._collect(suite)
+        _check_requirements(suite, items)
+        return Suite(items, _import(solution), digests)
 
     def _collect(self, path: str) -> tuple[pytest.Item, ...]:
         self.plugin.collection_errors.clear()
-        items = self._session.perform_collect([path], genitems=True)
+        try:
+            items = tuple(self._session.perform_collect([path], genitems=True))
+        except BaseException as error:  # noqa: BLE001 - a module may exit while it is imported
+            raise _uncollected(path, f"{type(error).__name__}: {error}") from None
         if self.plugin.collection_errors:
-            last = self.plugin.collection_errors[0].strip().splitlines()[-1]
-            raise CourseError(
-                f"the suite `{path}` cannot be collected: {last}: "
-                f"run `python {path}` to see where"
-            )
+            text = self.plugin.collection_errors[0].strip()
+            raise _uncollected(path, text.splitlines()[-1].removeprefix("E").strip())
         if not items:
             raise CourseError(
                 f"the suite `{path}` holds no test: add a function whose name starts with `test_`"
             )
-        return tuple(items)
+        return items
+
+
+def _uncollected(path: str, reason: str) -> CourseError:
+    return CourseError(
+        f"the suite `{path}` cannot be collected ({reason}): run `python {path}` to see where"
+    )
+
+
+def _check_requirements(path: str, items: Sequence[pytest.Item]) -> None:
+    """Raise CourseError where a test requires what is no test before it."""
+    before: set[str] = set()
+    for item in items:
+        for name in requirements_of(item):
+            if name not in before:
+                raise CourseError(
+                    f"in the suite `{path}`, `{item.name}` requires `{name}`, which is no test "
+                    "before it: correct the name or move the test up"
+                )
+        before |= names_of(item)
 
 
 class _Host:
     """Takes over the session's run: no test is run by pytest itself."""
 
-    def __init__(self, plugin: GradingPlugin, serve: Callable[[SuiteShelf], None]) -> None:
-        self._plugin = plugin
+    def __init__(self, serve: Callable[[pytest.Session], None]) -> None:
         self._serve = serve
 
     @pytest.hookimpl(tryfirst=True)
@@ -105,30 +139,60 @@ class _Host:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Serve until there is no more to do."""
-        self._serve(SuiteShelf(session, self._plugin))
+        self._serve(session)
         return True
 
 
-def host_session(serve: Callable[[SuiteShelf], None]) -> None:
+def host_session(serve: Callable[[SuiteShelf], None], patience: float) -> None:
     """Open a pytest session, free of this machine's plugins and options, and serve in it."""
-    for name in _FOREIGN:
-        os.environ.pop(name, None)
+    for name in [name for name in os.environ if name.startswith("PYTEST_")]:
+        del os.environ[name]
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     warnings.simplefilter("ignore")
     plugin = GradingPlugin()
-    pytest.main([*_OPTIONS, "--rootdir", os.path.sep], plugins=[plugin, _Host(plugin, serve)])
+    host = _Host(lambda session: serve(SuiteShelf(session, plugin, patience)))
+    pytest.main([*_OPTIONS, "--rootdir", os.path.sep], plugins=[plugin, host])
 
 
 def _import(path: str) -> ModuleType:
     """Import a solution from its file; raises CourseError."""
-    spec = importlib.util.spec_from_file_location(f"solution_{Path(path).stem}", path)
+    name = f"solution_{Path(path).stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up by its name.
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except BaseException as error:
         raise CourseError(
-            f"the solution `{path}` cannot be imported: {type(error).__name__}: {error}"
+            f"the solution `{path}` cannot be imported ({type(error).__name__}: {error}): run "
+            f"`python {path}` to see where"
         ) from error
     return module
+
+
+def _digest_of(path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise CourseError(
+            f"`{path}` cannot be read ({error.strerror}): put it back, then check again"
+        ) from None
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the main thread unless the block ends in time."""
+
+    def ring(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"it did not end within {seconds:g} s")
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)

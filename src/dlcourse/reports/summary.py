@@ -108,7 +108,7 @@ def _confinement(confinement: Confinement) -> Line:
     missing = ", ".join(f"{layer.name} ({layer.detail})" for layer in inactive)
     if confinement.tier == "none":
         without = f", without {missing}" if missing else ""
-        words = f"graded code ran with your own rights{without}; see `dlcourse doctor`."
+        words = f"graded code ran with your own rights{without}; see docs/architecture.md."
         return Line((Span(words),), lead=Span("not confined: ", "bold yellow"))
     without = f"; without {missing}" if missing else ""
     return Line((Span(f"{confinement.tier} by {_named(active)}{without}", "dim"),))

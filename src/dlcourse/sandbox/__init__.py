@@ -1,0 +1,1 @@
+"""The trust boundary: graded code runs in a confined worker that answers typed calls."""

@@ -7,12 +7,14 @@ plain values.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from dlcourse.sandbox.modules import compile_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def compile_driver(source: str, name: str) -> Callable[..., Any]:

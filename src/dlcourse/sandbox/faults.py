@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 
-class StudentFault(Exception):
+class StudentFault(Exception):  # noqa: N818 - the learner's fault is no error of the program
     """Graded code is to blame."""
 
 
@@ -41,11 +41,16 @@ class StudentError(StudentFault):
     def __init__(
         self, type_name: str, message: str, traceback: str = "", place: Place | None = None
     ) -> None:
-        super().__init__(f"{type_name}: {message}" if message else type_name)
+        self._sentence = f"{type_name}: {message}" if message else type_name
+        super().__init__(self._sentence)
         self.type_name = type_name
         self.message = message
         self.traceback = traceback
         self.place = place
+
+    def __str__(self) -> str:
+        # A KeyError, for one, would show the repr of its argument.
+        return self._sentence
 
 
 class StudentTimeout(StudentFault):

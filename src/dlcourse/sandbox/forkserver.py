@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import io
 import json
 import os
 import select
@@ -18,15 +19,18 @@ import socket
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from dlcourse.sandbox.confinement import Confinement, Limits, close_descriptors, linux
+from dlcourse.sandbox.exits import OWN_FAILURE
 
 _DESCRIPTORS: Final = 4  # handed over with each request: socket, output, trace, status
 _SOCKET_FD, _TRACE_FD = 3, 4
 _PR_SET_PDEATHSIG: Final = 1
 _SETTINGS_BYTES: Final = 1 << 20
+_REQUEST_BYTES: Final = 1 << 16
 
 
 def main(boot: dict[str, Any]) -> None:
@@ -73,7 +77,6 @@ def _warm_up() -> None:
 
     warmup.use_deterministic_algorithms()
     warmup.warm_autograd()
-    assert not torch.cuda.is_initialized(), "CUDA does not survive a fork"
 
 
 def _warm_up_for_many() -> None:
@@ -85,26 +88,29 @@ def _warm_up_for_many() -> None:
 class _Child:
     """A worker as its fork server knows it."""
 
-    def __init__(self, pid: int, pidfd: int, status: socket.socket) -> None:
+    def __init__(self, pid: int, status: socket.socket) -> None:
         self.pid = pid
-        self.pidfd = pidfd
+        self.pidfd = os.pidfd_open(pid)
         self.status = status
+
+    def hand_over(self) -> None:
+        """Give its grader a handle to it; a grader that is gone has no use for the worker."""
+        try:
+            socket.send_fds(self.status, [b"{}"], [self.pidfd])
+        except OSError:
+            self.kill()
 
     def kill(self) -> None:
         """End it; it may be gone already."""
-        try:
+        with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-        except ProcessLookupError:
-            return
 
     def reap(self) -> None:
         """Collect its exit and tell its grader, who may be gone."""
         _, status, usage = os.wait4(self.pid, 0)
         message = {"status": status, "cpu": usage.ru_utime + usage.ru_stime}
-        try:
+        with suppress(OSError):
             self.status.send(json.dumps(message).encode())
-        except OSError:
-            pass
         self.status.close()
         os.close(self.pidfd)
 
@@ -133,25 +139,33 @@ class _Server:
                     self._abandon(self._by_status[fd])
 
     def _accept(self) -> bool:
+        """Take one request; whether there is anyone left to make another."""
         try:
-            request, descriptors, _, _ = socket.recv_fds(self._control, 1 << 16, _DESCRIPTORS)
+            request, descriptors, _, _ = socket.recv_fds(
+                self._control, _REQUEST_BYTES, _DESCRIPTORS
+            )
         except ConnectionResetError:
             return False
-        if not request:
-            return False
+        # Fewer arrive where this process may open no more; the grader sees its lines closed.
+        if len(descriptors) == _DESCRIPTORS:
+            with suppress(OSError):
+                self._fork(json.loads(request), descriptors)
+        for fd in descriptors:
+            os.close(fd)
+        return bool(request)
+
+    def _fork(self, request: dict[str, Any], descriptors: list[int]) -> None:
+        """Fork one worker; raises OSError where the machine has no room for it."""
         sock, output, trace, status = descriptors
+        server = os.getpid()
         pid = os.fork()
         if not pid:
-            _become_worker(self._confinement, json.loads(request), sock, output, trace)
-        for fd in (sock, output, trace):
-            os.close(fd)
-        child = _Child(pid, os.pidfd_open(pid), socket.socket(fileno=status))
-        socket.send_fds(child.status, [b"{}"], [child.pidfd])
-        self._by_pidfd[child.pidfd] = child
-        self._by_status[status] = child
-        self._poll.register(child.pidfd, select.POLLIN)
-        self._poll.register(status, select.POLLIN)
-        return True
+            _become_worker(self._confinement, request, server, (sock, output, trace))
+        child = _Child(pid, socket.socket(fileno=os.dup(status)))
+        child.hand_over()
+        for by, fd in ((self._by_pidfd, child.pidfd), (self._by_status, child.status.fileno())):
+            by[fd] = child
+            self._poll.register(fd, select.POLLIN)
 
     def _forget(self, child: _Child) -> None:
         self._poll.unregister(child.pidfd)
@@ -168,12 +182,12 @@ class _Server:
 
 
 def _become_worker(
-    confinement: Confinement, request: dict[str, Any], sock: int, output: int, trace: int
-) -> None:
-    """Turn the forked child into a confined worker; never returns."""
+    confinement: Confinement, request: dict[str, Any], server: int, lines: tuple[int, int, int]
+) -> NoReturn:
+    """Turn the forked child into a confined worker."""
     try:
-        _die_with_parent()
-        _arrange_descriptors(sock, output, trace, confinement)
+        _die_with(server)
+        _arrange_descriptors(*lines, confinement)
         import torch  # noqa: PLC0415 - loaded before the fork
 
         # Without this in the main thread, the first operations of several threads at once fail.
@@ -189,19 +203,18 @@ def _become_worker(
     except BaseException:  # noqa: BLE001 - shown to the grader, through the output pipe
         traceback.print_exc()
     finally:
-        os._exit(97)
+        os._exit(OWN_FAILURE)
 
 
-def _die_with_parent() -> None:
-    """Have the kernel end this worker when the fork server ends."""
-    server = os.getppid()
+def _die_with(server: int) -> None:
+    """Have the kernel end this worker when the fork server ends, which may just have happened."""
     linux.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != server or server == 1:
-        os._exit(1)
+    if os.getppid() != server:
+        os._exit(OWN_FAILURE)
 
 
 def _arrange_descriptors(sock: int, output: int, trace: int, confinement: Confinement) -> None:
-    """Keep six descriptors and close all others."""
+    """Keep what the worker needs, at numbers of its own, and close all else."""
     high = [os.dup(fd) for fd in (sock, output, trace)]
     null = os.open(os.devnull, os.O_RDONLY)
     for fd, target in (
@@ -215,8 +228,11 @@ def _arrange_descriptors(sock: int, output: int, trace: int, confinement: Confin
     close_descriptors({0, 1, 2, _SOCKET_FD, _TRACE_FD, *confinement.keep_fds})
     # Unbuffered, so that a crash loses nothing; any text prints in any locale.
     for name in ("stdout", "stderr"):
-        stream = open(  # noqa: SIM115, PTH123 - lives as long as the process
-            1, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+        stream = io.TextIOWrapper(
+            io.FileIO(1, "w", closefd=False),  # as `python -u` does
+            encoding="utf-8",
+            errors="backslashreplace",
+            write_through=True,
         )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)

@@ -1,4 +1,4 @@
-"""Autograd across the boundary.
+"""Autograd across the boundary: the grader's side.
 
 The worker keeps a graph under a number; here a custom Function stands for it, whose backward asks
 the worker for vector-Jacobian products. Those are themselves outputs of such a Function, over the
@@ -8,16 +8,22 @@ inputs and the upstream gradients, so gradients of any order work as if all were
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from dlcourse.sandbox.process import WorkerProcess
+from dlcourse.sandbox.decoder import Decoder
 from dlcourse.sandbox.tensors import Malformed
-from dlcourse.sandbox.values import Decoder, Encoder
-from dlcourse.sandbox.wire import Frame
+from dlcourse.sandbox.values import Encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dlcourse.sandbox.process import WorkerProcess
+    from dlcourse.sandbox.wire import Frame
+
+_NODES: Final = 1 << 63
 
 
 class _Node:
@@ -29,13 +35,23 @@ class _Node:
 
 
 @dataclass(frozen=True)
-class Exchange:
-    """What one answer brought: its tensors, which of them carry a graph, and that graph."""
+class _Graph:
+    """A graph in the worker, if it kept one, and which of an answer's outputs belong to it.
+
+    It must not hold the outputs themselves: they refer to it, and nothing would ever be freed.
+    """
 
     process: WorkerProcess
-    outputs: tuple[torch.Tensor, ...]
     differentiable: tuple[bool, ...]
     node: _Node | None
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What one answer brought: the tensors that take part in autograd, and their graph."""
+
+    outputs: tuple[torch.Tensor, ...]
+    graph: _Graph
 
     @classmethod
     def of(cls, process: WorkerProcess, frame: Frame) -> Exchange:
@@ -44,41 +60,23 @@ class Exchange:
         if type(count) is not int or not 0 <= count <= len(frame.tensors):
             raise process.malformed("the number of outputs")
         number = frame.header.get("node")
-        if number is not None and type(number) is not int:
+        if number is not None and (type(number) is not int or not 0 <= number < _NODES):
             raise process.malformed("the number of a node")
-        return cls(
-            process=process,
-            outputs=frame.tensors[:count],
-            differentiable=tuple(spec.requires_grad for spec in frame.specs[:count]),
-            node=None if number is None else _Node(process, number),
-        )
+        node = None if number is None else _Node(process, number)
+        differentiable = tuple(spec.requires_grad for spec in frame.specs[:count])
+        return cls(frame.tensors[:count], _Graph(process, differentiable, node))
 
     def attach(self, inputs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """Return the outputs with their place in the local graph."""
-        if not any(self.differentiable):
+        if not any(self.graph.differentiable):
             return self.outputs
         # The anchor keeps an output differentiable whose graph reaches none of our tensors.
         anchor = torch.empty(0, requires_grad=True)
         with torch.enable_grad():
-            attached: tuple[torch.Tensor, ...] = _Remote.apply(self, anchor, *inputs)  # type: ignore[no-untyped-call]
+            attached: tuple[torch.Tensor, ...] = _Remote.apply(  # type: ignore[no-untyped-call] # torch's
+                self.graph, self.outputs, anchor, *inputs
+            )
         return attached
-
-    def gradients(
-        self, upstream: Sequence[torch.Tensor | None], wanted: list[bool], *, create_graph: bool
-    ) -> tuple[Exchange, Any]:
-        """Ask for vector-Jacobian products; returns the new exchange and the answer's tree."""
-        assert self.node is not None
-        encoder = Encoder()
-        header = {
-            "kind": "gradient",
-            "node": self.node.number,
-            # A fresh view each: two equal upstream gradients must stay two inputs of the new node.
-            "upstream": [None if g is None else encoder.tensor(g.detach()) for g in upstream],
-            "wanted": wanted,
-            "create_graph": create_graph,
-        }
-        frame = self.process.request(header, encoder.descriptions, encoder.buffers)
-        return Exchange.of(self.process, frame), frame.header.get("value")
 
 
 class _Remote(torch.autograd.Function):
@@ -86,35 +84,58 @@ class _Remote(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, exchange: Exchange, anchor: torch.Tensor, *inputs: torch.Tensor
+        ctx: Any,
+        graph: _Graph,
+        outputs: tuple[torch.Tensor, ...],
+        anchor: torch.Tensor,  # noqa: ARG004 - it is there to require a gradient
+        *inputs: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
         ctx.set_materialize_grads(False)
-        ctx.exchange = exchange
+        ctx.graph = graph
         ctx.save_for_backward(*inputs)
-        pairs = zip(exchange.outputs, exchange.differentiable, strict=True)
+        pairs = zip(outputs, graph.differentiable, strict=True)
         ctx.mark_non_differentiable(*(output for output, carries in pairs if not carries))
-        return exchange.outputs
+        return outputs
 
     @staticmethod
     def backward(ctx: Any, *upstream: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
-        exchange: Exchange = ctx.exchange
+        graph: _Graph = ctx.graph
         inputs: tuple[torch.Tensor, ...] = ctx.saved_tensors
-        wanted = list(ctx.needs_input_grad[2:])
-        reached = [
-            gradient
-            for gradient, carries in zip(upstream, exchange.differentiable, strict=True)
-            if carries
-        ]
+        wanted = list(ctx.needs_input_grad[3:])
+        pairs = zip(upstream, graph.differentiable, strict=True)
+        reached = [gradient for gradient, carries in pairs if carries]
         given = [gradient for gradient in reached if gradient is not None]
-        if exchange.node is None or not given or not any(wanted):
-            return (None, None, *(None for _ in inputs))
+        if graph.node is None or not given or not any(wanted):
+            return (None, None, None, *(None for _ in inputs))
         again = torch.is_grad_enabled()
-        answer, tree = exchange.gradients(reached, wanted, create_graph=again)
+        answer, tree = _ask(graph.process, graph.node, reached, wanted, create_graph=again)
         outputs = answer.attach([*inputs, *given]) if again else answer.outputs
-        return (None, None, *_match(exchange.process, tree, outputs, inputs))
+        return (None, None, None, *_matched(graph.process, tree, outputs, inputs))
 
 
-def _match(
+def _ask(
+    process: WorkerProcess,
+    node: _Node,
+    upstream: Sequence[torch.Tensor | None],
+    wanted: list[bool],
+    *,
+    create_graph: bool,
+) -> tuple[Exchange, Any]:
+    """Ask for vector-Jacobian products; returns the exchange and the tree of the gradients."""
+    encoder = Encoder()
+    header = {
+        "kind": "gradient",
+        "node": node.number,
+        # A fresh view each: two equal upstream gradients must stay two inputs of the new node.
+        "upstream": [None if g is None else encoder.tensor(g.detach()) for g in upstream],
+        "wanted": wanted,
+        "create_graph": create_graph,
+    }
+    frame = process.request(header, encoder.descriptions, encoder.buffers)
+    return Exchange.of(process, frame), frame.header.get("value")
+
+
+def _matched(
     process: WorkerProcess,
     tree: Any,
     outputs: Sequence[torch.Tensor],
@@ -128,10 +149,14 @@ def _match(
     if type(gradients) is not list or len(gradients) != len(inputs):
         raise process.malformed("the list of gradients")
     for gradient, tensor in zip(gradients, inputs, strict=True):
-        if gradient is None:
-            continue
-        if not isinstance(gradient, torch.Tensor) or gradient.shape != tensor.shape:
-            raise process.malformed("the shape of a gradient")
-        if gradient.dtype != tensor.dtype:
-            raise process.malformed("the dtype of a gradient")
+        if gradient is not None and not _fits(gradient, tensor):
+            raise process.malformed("the kind of a gradient")
     return gradients
+
+
+def _fits(gradient: Any, tensor: torch.Tensor) -> bool:
+    return (
+        isinstance(gradient, torch.Tensor)
+        and gradient.shape == tensor.shape
+        and gradient.dtype == tensor.dtype
+    )

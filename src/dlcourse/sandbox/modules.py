@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib
 import importlib.abc
 import importlib.machinery
+import io
 import linecache
 import sys
-from collections.abc import Mapping, Sequence
-from types import CodeType, ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import CodeType, ModuleType
 
 
 class SubmissionFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
@@ -20,8 +24,8 @@ class SubmissionFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader
     def find_spec(
         self,
         fullname: str,
-        path: Sequence[str] | None,
-        target: ModuleType | None = None,
+        path: Sequence[str] | None,  # noqa: ARG002 - the import system's signature
+        target: ModuleType | None = None,  # noqa: ARG002 - the same
     ) -> importlib.machinery.ModuleSpec | None:
         """Claim the names that the submission holds."""
         if fullname not in self._sources:
@@ -41,11 +45,16 @@ class SubmissionFinder(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader
 
 def compile_source(source: str, filename: str) -> CodeType:
     """Compile `source` so that tracebacks and `inspect` find its lines."""
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    # A line ends where the compiler says so: `splitlines` would also end one at a form feed.
+    lines = io.StringIO(source, newline=None).readlines()
+    linecache.cache[filename] = (len(source), None, lines, filename)
     return compile(source, filename, "exec", dont_inherit=True)
 
 
 def load_submission(main: str, sources: Mapping[str, str]) -> ModuleType:
     """Import the module `main` of a submission; whatever it raises passes through."""
     sys.meta_path.insert(0, SubmissionFinder(sources))
+    # A submission's `statistics.py` is not the library's, which may be loaded already.
+    for name in sources:
+        sys.modules.pop(name, None)
     return importlib.import_module(main)

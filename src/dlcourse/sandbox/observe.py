@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import random
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from dlcourse.sandbox.observation import Observation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def observe(
@@ -58,7 +61,7 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
 
 def global_state() -> dict[str, Any]:
     """What a pure function leaves alone, by the name that a learner reads."""
-    numpy = sys.modules.get("numpy")
+    name, key, *rest = np.random.get_state(legacy=True)  # noqa: NPY002 - the old generator's
     return {
         "the default dtype": torch.get_default_dtype(),
         "the default device": torch.get_default_device(),
@@ -69,7 +72,9 @@ def global_state() -> dict[str, Any]:
         "the number of threads": torch.get_num_threads(),
         "torch's global random state": _digest(torch.get_rng_state().numpy().tobytes()),
         "Python's global random state": hash(random.getstate()),
-        "NumPy's global random state": numpy and _digest(repr(numpy.random.get_state()).encode()),
+        "NumPy's global random state": _digest(
+            np.asarray(key).tobytes() + repr((name, rest)).encode()
+        ),
     }
 
 

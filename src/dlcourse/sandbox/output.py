@@ -20,7 +20,7 @@ class Tail:
         self._dropped = 0
 
     def fileno(self) -> int | None:
-        """The descriptor; None once the other end is closed."""
+        """The descriptor; None once either end is closed."""
         return self._fd
 
     def drain(self) -> None:
@@ -33,11 +33,13 @@ class Tail:
             except BlockingIOError:
                 return
             if not data:
-                self.close()
-                return
-            room = max(0, MAX_OUTPUT - len(self._kept))
-            self._kept += data[:room]
-            self._dropped += max(0, len(data) - room)
+                self._hang_up()
+            self._keep(data)
+
+    def _keep(self, data: bytes) -> None:
+        room = max(0, MAX_OUTPUT - len(self._kept))
+        self._kept += data[:room]
+        self._dropped += max(0, len(data) - room)
 
     def take(self) -> str:
         """Return what was kept since the last call, and say how much was not."""
@@ -50,7 +52,11 @@ class Tail:
         return text
 
     def close(self) -> None:
-        """Close the descriptor; what was kept stays."""
+        """Take what is still there and close the descriptor; `take` still returns it."""
+        self.drain()
+        self._hang_up()
+
+    def _hang_up(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

@@ -1,21 +1,19 @@
-"""One worker process, as the grader holds it: requests, clocks, output, death."""
+"""One worker process, as the grader holds it: requests, answers, death."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import re
 import select
 import signal
 import socket
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from dlcourse.sandbox.clock import cpu_seconds, is_runnable
+from dlcourse.errors import DlcourseError
+from dlcourse.sandbox.clock import is_runnable
+from dlcourse.sandbox.exits import Exit
 from dlcourse.sandbox.faults import (
     Place,
     StudentCrash,
@@ -23,138 +21,70 @@ from dlcourse.sandbox.faults import (
     StudentProtocol,
     StudentTimeout,
     WrongAnswer,
-    error_for,
 )
 from dlcourse.sandbox.output import Tail
-from dlcourse.sandbox.server import Lines
+from dlcourse.sandbox.raised import bounded_text, place_in_dump, read_raised
 from dlcourse.sandbox.tensors import Malformed
+from dlcourse.sandbox.watch import Budget, Clock, OutOfTime, Watch
 from dlcourse.sandbox.wire import Channel, Frame, PeerGone
 
-_PROCESSORS: Final = os.cpu_count() or 1
-_WALL_FACTOR: Final = 5.0  # a generous backstop for a machine that is busy with other work
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from dlcourse.sandbox.server import Lines
+
+__all__ = ["Budget", "WorkerProcess"]
+
+_FORK_SECONDS: Final = 60.0
 _LAST_WORDS_SECONDS: Final = 0.2
-_REAP_SECONDS: Final = 5.0
-_FRAME_LINE: Final = re.compile(r'File "([^"]{1,200})", line (\d{1,9})')
-_MAX_ERROR_TEXT: Final = 16_000
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long the worker may take from now on: CPU seconds, and a wall-clock backstop."""
-
-    cpu: float
-
-    @property
-    def wall(self) -> float:
-        """Seconds on the wall clock after which a worker that does not compute is ended."""
-        return self.cpu * _WALL_FACTOR
-
-
-@dataclass(frozen=True)
-class Exit:
-    """How a process ended: its wait status and the CPU seconds of its whole life."""
-
-    status: int
-    cpu: float
-
-    @property
-    def sentence(self) -> str:
-        """The end in words."""
-        if not os.WIFSIGNALED(self.status):
-            code = os.waitstatus_to_exitcode(self.status)
-            return f"the process exited with code {code} before answering"
-        number = os.WTERMSIG(self.status)
-        names = {
-            signal.SIGSEGV: "a segmentation fault",
-            signal.SIGABRT: "an abort inside a library",
-            signal.SIGBUS: "a bus error",
-            signal.SIGFPE: "an arithmetic fault",
-            signal.SIGILL: "an illegal instruction",
-            signal.SIGKILL: "SIGKILL",
-        }
-        known = names.get(signal.Signals(number))
-        return f"the process crashed: {known or signal.Signals(number).name}"
-
-
-class _OutOfTime(Exception):
-    """Raised inside a wait, to leave it."""
-
-    def __init__(self, clock: str) -> None:
-        self.clock = clock
+_HANG_UP_SECONDS: Final = 1.0
+_REAP_SECONDS: Final = 10.0
+_MAX_KIND: Final = 300
+_SERVER_GONE: Final = "the worker server ended too early: run the same command again"
 
 
 class WorkerProcess:
-    """A live worker; every request either returns a validated frame or raises a StudentFault."""
+    """A live worker; every request either returns a validated frame or raises a StudentFault.
+
+    Raises DlcourseError where the fork server, not the worker, is gone.
+    """
 
     def __init__(self, lines: Lines) -> None:
-        message, descriptors, _, _ = socket.recv_fds(lines.status, 1 << 12, 1)
-        if not message or not descriptors:
-            raise RuntimeError("the fork server started no worker")
-        (self._pidfd,) = descriptors
+        try:
+            self._pidfd = _receive_pidfd(lines.status)
+        except OSError:
+            lines.close()
+            raise DlcourseError(_SERVER_GONE) from None
         self.pid = _pid_of(self._pidfd)
-        self._status = lines.status
+        self._lines = lines
         self._output = Tail(lines.output)
         self._trace = Tail(lines.trace)
-        self._channel = Channel(lines.sock, self._wait)
+        self._watch = Watch(self.pid, self._output, self._trace)
+        self._channel = Channel(lines.sock, self._watch.wait)
         self._numbers = itertools.count(1)
         self._release: list[int] = []
         self._seed: int | None = None
         self._death: StudentFault | None = None
         self._exit: Exit | None = None
-        self.begin(Budget(10.0))
-
-    # Clocks.
 
     def begin(self, budget: Budget, seed: int | None = None) -> None:
         """Start a test: from now on it may spend `budget`; its first request carries `seed`."""
-        self._budget = budget
         self._seed = seed
-        self._cpu_start = cpu_seconds(self.pid) or 0.0
-        self._wall_start = time.monotonic()
+        self._watch.begin(budget)
 
     @property
     def cpu_spent(self) -> float:
         """CPU seconds since `begin`."""
-        now = self._exit.cpu if self._exit else cpu_seconds(self.pid)
-        return max(0.0, (now or self._cpu_start) - self._cpu_start)
-
-    def _wait(self, fd: int, events: int) -> None:
-        """Wait for the socket, draining output meanwhile; raises _OutOfTime.
-
-        CPU time can run at most as fast as there are processors, so the clock is looked at again
-        when the rest could have been spent at the earliest.
-        """
-        poll = select.poll()
-        poll.register(fd, events)
-        while True:
-            for tail in (self._output, self._trace):
-                number = tail.fileno()
-                if number is not None:
-                    poll.register(number, select.POLLIN)
-            for ready, _ in poll.poll(1000 * self._patience()):
-                if ready == fd:
-                    return
-                tail = self._output if ready == self._output.fileno() else self._trace
-                tail.drain()
-                if tail.fileno() is None:
-                    poll.unregister(ready)
-
-    def _patience(self) -> float:
-        """Seconds until a clock has to be looked at again; raises _OutOfTime."""
-        cpu_left = self._budget.cpu - self.cpu_spent
-        if cpu_left <= 0:
-            raise _OutOfTime("cpu")
-        wall_left = self._budget.wall - (time.monotonic() - self._wall_start)
-        if wall_left <= 0:
-            raise _OutOfTime("wall")
-        return max(0.001, min(cpu_left / _PROCESSORS, wall_left))
-
-    # Requests.
+        return self._watch.cpu_spent
 
     @property
     def alive(self) -> bool:
         """Whether the worker can still be asked."""
         return self._death is None
+
+    def take_output(self) -> str:
+        """What graded code printed since the last call, bounded."""
+        return self._output.take()
 
     def greet(self) -> Frame:
         """Receive the worker's first frame, which names the layers that confine it."""
@@ -166,20 +96,25 @@ class WorkerProcess:
         descriptions: Sequence[Mapping[str, Any]] = (),
         buffers: Sequence[memoryview] = (),
     ) -> Frame:
-        """Send a request and return the answer; raises what graded code is to blame for."""
+        """Send a request and return the answer; raises what graded code is to blame for.
+
+        Raises Unsendable where the request itself exceeds the wire's limits.
+        """
         number = next(self._numbers)
-        message = {**header, "id": number, "seed": self._seed, "release": self._release[:]}
-        self._release.clear()
-        self._seed = None
+        released = self._release[:]
+        message = {**header, "id": number, "seed": self._seed, "release": released}
 
         def exchange() -> Frame:
             self._channel.send(message, descriptions, buffers)
+            # Others may have been added since: the garbage collector runs when it likes.
+            del self._release[: len(released)]
+            self._seed = None
             return self._channel.receive()
 
         frame = self._guarded(exchange)
         if frame.header.get("id") != number:
             raise self._die(StudentProtocol("the worker answered out of order"))
-        return self._judge(frame)
+        return self._judged(frame)
 
     def release(self, node: int) -> None:
         """Tell the worker, with the next request, that nobody refers to `node` any more."""
@@ -189,118 +124,120 @@ class WorkerProcess:
         """End a worker that sent nonsense; returns the exception to raise."""
         return self._die(StudentProtocol(f"the worker sent a malformed answer: {what}"))
 
-    def _judge(self, frame: Frame) -> Frame:
-        """Return an answer; raise what it tells of an exception or of an unsendable value."""
-        header = frame.header
-        status = header.get("status")
-        if status == "answer":
-            return frame
-        try:
-            if status == "unsendable":
-                kind = _text(header.get("kind"), 300)
-                raise WrongAnswer(
-                    f"the answer holds {kind}: return tensors, numbers, strings or containers of them"
-                )
-            if status == "raised":
-                raise _raised(header)
-        except Malformed as error:
-            raise self.malformed(str(error)) from None
-        raise self.malformed("unknown status")
-
-    def _guarded(self, exchange: Any) -> Frame:
+    def _guarded(self, exchange: Callable[[], Frame]) -> Frame:
+        """Run an exchange under the clocks and turn its every end into what is to blame."""
         if self._death is not None:
             raise StudentCrash(f"the worker is gone: {self._death}")
         try:
-            frame: Frame = exchange()
-        except _OutOfTime as end:
+            with self._watch.waiting():
+                return exchange()
+        except OutOfTime as end:
             raise self._die(self._timeout(end.clock)) from None
         except Malformed as error:
             raise self.malformed(str(error)) from None
         except PeerGone:
             raise self._die(self._crash()) from None
-        return frame
 
-    # Ends.
+    def _judged(self, frame: Frame) -> Frame:
+        """Return an answer; raise what it tells of an exception or of an unsendable value."""
+        status = frame.header.get("status")
+        if status == "answer":
+            return frame
+        try:
+            fault = _fault_in(frame.header)
+        except Malformed as error:
+            raise self.malformed(str(error)) from None
+        raise fault
 
-    def _timeout(self, clock: str) -> StudentTimeout:
+    def _timeout(self, clock: Clock) -> StudentTimeout:
         """Ask the process where it is, then describe the end."""
-        runnable = is_runnable(self.pid)
-        starved = clock == "wall" and runnable and self.cpu_spent < self._budget.cpu / 2
-        place = self._last_words()
+        budget = self._watch.budget
         if clock == "cpu":
-            return StudentTimeout(
-                f"ran out of CPU time ({self._budget.cpu:.3g} s)", clock="cpu", place=place
-            )
+            sentence = f"ran out of CPU time ({budget.cpu:.3g} s)"
+            return StudentTimeout(sentence, clock="cpu", place=self._last_words())
+        starved = is_runnable(self.pid) and self.cpu_spent < budget.cpu / 2
         return StudentTimeout(
-            f"gave no answer within {self._budget.wall:.3g} s", clock="wall", starved=starved, place=place
+            f"gave no answer within {budget.wall:.3g} s",
+            clock="wall",
+            starved=starved,
+            place=self._last_words(),
         )
 
     def _last_words(self) -> Place | None:
         """The line that graded code is at: a handler in C writes it even inside one long call."""
-        try:
-            signal.pidfd_send_signal(self._pidfd, signal.SIGUSR1)
-        except (ProcessLookupError, PermissionError):
+        self._trace.take()  # what graded code may have written there itself
+        if not self._send_signal(signal.SIGUSR1):
             return None
-        fd = self._trace.fileno()
-        if fd is not None:
-            select.select([fd], [], [], _LAST_WORDS_SECONDS)
-        return self._traced_place()
-
-    def _traced_place(self) -> Place | None:
-        """The innermost learner's line in what faulthandler wrote."""
-        for file, line in _FRAME_LINE.findall(self._trace.take()):
-            if "/" not in file and not file.startswith("<"):
-                return Place(file, int(line))
+        dump, end = "", time.monotonic() + _LAST_WORDS_SECONDS
+        while (left := end - time.monotonic()) > 0:
+            number = self._trace.fileno()
+            if number is None:
+                return None
+            _readable(number, left)
+            dump += self._trace.take()
+            place = place_in_dump(dump)
+            if place is not None:
+                return place
         return None
 
     def _crash(self) -> StudentFault:
+        """Say why the line went dead."""
+        if not _readable(self._pidfd, _HANG_UP_SECONDS):
+            return StudentCrash("the process closed its line to the grader")
         exit_ = self._await_exit()
-        place = self._traced_place()
+        place = place_in_dump(self._trace.take())
         if exit_ is None:
-            return StudentCrash("the process hung up without ending", place)
-        killed = os.WIFSIGNALED(exit_.status) and os.WTERMSIG(exit_.status) == signal.SIGKILL
-        if killed and self.cpu_spent >= self._budget.cpu:
-            return self._timeout("cpu")
+            self._die(StudentCrash("the worker server ended"))
+            raise DlcourseError(_SERVER_GONE)
+        limit = self._lines.limits.cpu_seconds
+        if exit_.met_cpu_limit(limit):
+            return StudentTimeout(f"ran out of CPU time ({limit} s in all)", clock="cpu")
         return StudentCrash(exit_.sentence, place)
 
     def _await_exit(self) -> Exit | None:
-        """The exit that the fork server reports, within a bound."""
-        if self._exit is None and select.select([self._status], [], [], _REAP_SECONDS)[0]:
-            message = self._status.recv(1 << 12)
+        """The exit that the fork server reports; None where it is gone."""
+        if self._exit is None and _readable(self._lines.status.fileno(), _REAP_SECONDS):
+            message = self._lines.status.recv(1 << 12)
             if message:
-                told = json.loads(message)
-                self._exit = Exit(status=told["status"], cpu=told["cpu"])
+                self._exit = Exit.of(message)
+                self._watch.settle(self._exit.cpu)
         return self._exit
 
     def _die(self, death: StudentFault) -> StudentFault:
         """Remember why the worker ended, and end it."""
         self._death = self._death or death
-        self._kill()
+        self._send_signal(signal.SIGKILL)
         return death
 
-    def _kill(self) -> None:
+    def _send_signal(self, number: signal.Signals) -> bool:
+        """Whether the process was still there to get it."""
         try:
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            signal.pidfd_send_signal(self._pidfd, number)
         except ProcessLookupError:
-            return
-
-    def take_output(self) -> str:
-        """What graded code printed since the last call, bounded."""
-        return self._output.take()
+            return False
+        return True
 
     def close(self) -> None:
         """End the worker and wait until it is gone."""
         if self._pidfd < 0:
             return
-        self._kill()
+        self._die(StudentCrash("closed"))
         self._await_exit()
-        self._death = self._death or StudentCrash("closed")
-        self._channel.close()
-        self._status.close()
         self._output.close()
         self._trace.close()
+        self._channel.close()
+        self._lines.status.close()
         os.close(self._pidfd)
         self._pidfd = -1
+
+
+def _receive_pidfd(status: socket.socket) -> int:
+    """Take the handle of the worker that was forked; raises OSError where none comes."""
+    status.settimeout(_FORK_SECONDS)
+    _, descriptors, _, _ = socket.recv_fds(status, 1 << 12, 1, socket.MSG_CMSG_CLOEXEC)
+    if not descriptors:
+        raise ConnectionError("the fork server started no worker")
+    return descriptors[0]
 
 
 def _pid_of(pidfd: int) -> int:
@@ -309,32 +246,26 @@ def _pid_of(pidfd: int) -> int:
         name, _, value = line.partition(":")
         if name == "Pid":
             return int(value)
-    raise RuntimeError("this kernel does not say whose pidfd this is")
-
-
-def _raised(header: Mapping[str, Any]) -> StudentFault:
-    ancestry = header.get("ancestry")
-    if type(ancestry) is not list or any(type(name) is not str for name in ancestry):
-        raise Malformed("ancestry")
-    return error_for(
-        ancestry[:32],
-        _text(header.get("type"), 200),
-        _text(header.get("message"), 4000),
-        _text(header.get("traceback"), _MAX_ERROR_TEXT),
-        _place(header),
+    raise DlcourseError(
+        "this kernel does not say which process a `pidfd` stands for: use Linux 5.4 or newer"
     )
 
 
-def _place(header: Mapping[str, Any]) -> Place | None:
-    file, line = header.get("file"), header.get("line")
-    if file is None:
-        return None
-    if type(line) is not int or not 0 <= line < 1 << 31:
-        raise Malformed("line")
-    return Place(_text(file, 200), line)
+def _readable(fd: int, seconds: float) -> bool:
+    """Whether `fd` has something to read, or has hung up, within `seconds`."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(1000 * seconds))
 
 
-def _text(value: Any, limit: int) -> str:
-    if type(value) is not str:
-        raise Malformed("not a string")
-    return value[:limit].encode("utf-8", "replace").decode("utf-8")
+def _fault_in(header: Mapping[str, Any]) -> StudentFault:
+    """The fault that an answer tells of; raises Malformed where it tells of none."""
+    match header.get("status"):
+        case "unsendable":
+            kind = bounded_text(header.get("kind"), _MAX_KIND)
+            return WrongAnswer(
+                f"the answer holds {kind}: return tensors, numbers, strings or containers of them"
+            )
+        case "raised":
+            return read_raised(header)
+    raise Malformed("unknown status")

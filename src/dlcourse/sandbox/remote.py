@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
-
-import torch
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from dlcourse.errors import DlcourseError
-from dlcourse.sandbox.confinement import Limits
+from dlcourse.sandbox.call import Call
+from dlcourse.sandbox.decoder import Decoder
 from dlcourse.sandbox.faults import StudentFault
-from dlcourse.sandbox.graph import Exchange
-from dlcourse.sandbox.observation import Observation
-from dlcourse.sandbox.process import Budget, WorkerProcess
-from dlcourse.sandbox.server import ForkServer
+from dlcourse.sandbox.process import WorkerProcess
+from dlcourse.sandbox.raised import bounded_text
 from dlcourse.sandbox.tensors import Malformed, Unsendable
-from dlcourse.sandbox.values import Decoder, Encoder, set_state
-from dlcourse.sandbox.wire import Frame
 
-_MAX_NAMES = 10_000
-_MAX_NAME = 300
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
+    from dlcourse.sandbox.confinement import Limits
+    from dlcourse.sandbox.observation import Observation
+    from dlcourse.sandbox.server import ForkServer
+    from dlcourse.sandbox.watch import Budget
 
-class UnsendableArgument(TypeError):
-    """The suite passed what cannot cross: the suite is at fault, not graded code."""
+_MAX_NAMES: Final = 10_000
+_MAX_NAME: Final = 300
+_MAX_LAYERS: Final = 32
+_MAX_DETAIL: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -54,43 +54,50 @@ class RemoteSubmission:
 
     def __init__(self, process: WorkerProcess) -> None:
         self.process = process
-        self.layers = _layers(process, process.greet())
+        self.layers = _layers(process)
         self.names: dict[str, str] = {}
 
     @classmethod
     def start(cls, server: ForkServer, limits: Limits) -> Self:
-        """Fork a worker that has loaded nothing yet."""
+        """Fork a worker that has loaded nothing yet; raises DlcourseError."""
         process = WorkerProcess(server.spawn(limits))
         try:
             return cls(process)
         except StudentFault as fault:
             # No graded code has run yet: whatever went wrong is ours.
-            printed = process.take_output()
             process.close()
+            printed = process.take_output()
             raise DlcourseError(f"a worker did not start: {fault}\n{printed}".strip()) from None
 
     def load(self, sources: Sources, budget: Budget, seed: int) -> None:
         """Import the submission; raises StudentFault for whatever its import does."""
         self.process.begin(budget, seed)
-        frame = self.process.request(
-            {"kind": "load", "main": sources.main, "files": dict(sources.files)}
-        )
-        self.names = _names(self.process, frame)
+        header = {"kind": "load", "main": sources.main, "files": dict(sources.files)}
+        try:
+            frame = self.process.request(header)
+        except Unsendable:
+            raise StudentFault(
+                "the submission's files are too large together: hand in source code only"
+            ) from None
+        self.names = _names(self.process, frame.header.get("names"))
 
     def value(self, path: str) -> Any:
         """Return a plain value of the submission, such as a constant."""
         frame = self.process.request({"kind": "value", "target": path})
-        return self._decode(frame, Decoder(frame.tensors), "value")
+        try:
+            return Decoder(frame.tensors).decode(frame.header.get("value"))
+        except Malformed as error:
+            raise self.process.malformed(str(error)) from None
 
     def call(self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         """Call `path` (dotted below the module) and return its result."""
-        return _Call(self.process, {"target": path, "observe": False}, arguments, keywords).value()
+        return Call(self.process, {"target": path, "observe": False}, arguments, keywords).value()
 
     def observe(
         self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Observation:
         """Call `path` and return what it left behind as well, by the worker's own claim."""
-        call = _Call(self.process, {"target": path, "observe": True}, arguments, keywords)
+        call = Call(self.process, {"target": path, "observe": True}, arguments, keywords)
         return call.observation()
 
     def drive(
@@ -98,132 +105,36 @@ class RemoteSubmission:
     ) -> Any:
         """Run a function of the suite beside graded code and return what it returns."""
         header = {"target": name, "driver": source, "observe": False}
-        return _Call(self.process, header, arguments, keywords).value()
-
-    def _decode(self, frame: Frame, decoder: Decoder, key: str) -> Any:
-        try:
-            return decoder.decode(frame.header.get(key))
-        except Malformed as error:
-            raise self.process.malformed(str(error)) from None
+        return Call(self.process, header, arguments, keywords).value()
 
 
-class _Call:
-    """One call: sent on construction, then read."""
-
-    def __init__(
-        self,
-        process: WorkerProcess,
-        header: Mapping[str, Any],
-        arguments: tuple[Any, ...],
-        keywords: Mapping[str, Any],
-    ) -> None:
-        self._process = process
-        encoder = _encode_arguments(arguments, keywords)
-        grad = torch.is_grad_enabled()
-        frame = process.request(
-            {
-                "kind": "call",
-                **header,
-                "arguments": encoder.trees[0],
-                "keywords": encoder.trees[1],
-                "grad": grad,
-            },
-            encoder.descriptions,
-            encoder.buffers,
-        )
-        self._header = frame.header
-        exchange = Exchange.of(process, frame)
-        inputs = [tensor for tensor in encoder.tensors if grad and tensor.requires_grad]
-        rest = frame.tensors[len(exchange.outputs) :]
-        self._tensors = (*exchange.attach(inputs), *rest)
-        self._advance(encoder.generators)
-
-    def value(self) -> Any:
-        """The result."""
-        return self._decode("value")
-
-    def observation(self) -> Observation:
-        """The result and what the call left behind."""
-        result = self.value()
-        after = self._decode("after")
-        aliases = self._decode("aliases")
-        changed = self._decode("changed")
-        if (
-            not _is_list_of(after, object, 2)
-            or type(after[0]) is not tuple
-            or type(after[1]) is not dict
-            or not _is_list_of(changed, str)
-            or type(aliases) is not tuple
-            or not all(type(pair) is tuple and len(pair) == 2 for pair in aliases)
-        ):
-            raise self._process.malformed("what was observed")
-        return Observation(
-            result=result,
-            arguments=after[0],
-            keywords=after[1],
-            aliases=tuple((int(a), int(b)) for a, b in aliases if type(a) is type(b) is int),
-            changed=tuple(changed[:16]),
-        )
-
-    def _decode(self, key: str) -> Any:
-        try:
-            return Decoder(self._tensors).decode(self._header.get(key))
-        except Malformed as error:
-            raise self._process.malformed(str(error)) from None
-
-    def _advance(self, generators: list[torch.Generator]) -> None:
-        """Bring the generators to the state in which the call left them."""
-        states = self._header.get("generators", [])
-        if not _is_list_of(states, list):
-            raise self._process.malformed("the generators")
-        try:
-            for pair in states:
-                number, index = (int(item) for item in pair if type(item) is int)
-                if not 0 <= number < len(generators) or not 0 <= index < len(self._tensors):
-                    raise Malformed("a generator's number")
-                set_state(generators[number], self._tensors[index])
-        except (Malformed, ValueError) as error:
-            raise self._process.malformed(str(error)) from None
-
-
-class _ArgumentEncoder(Encoder):
-    """Encodes a call's arguments; `trees` holds positional and keyword arguments."""
-
-    trees: tuple[Any, Any]
-
-
-def _encode_arguments(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> _ArgumentEncoder:
-    encoder = _ArgumentEncoder()
+def _layers(process: WorkerProcess) -> tuple[LayerReport, ...]:
+    layers = process.greet().header.get("layers")
+    if type(layers) is not list or len(layers) > _MAX_LAYERS:
+        raise process.malformed("the layers")
     try:
-        encoder.trees = (encoder.encode(arguments), encoder.encode(dict(keywords)))
-    except Unsendable as error:
-        raise UnsendableArgument(
-            f"an argument holds {error}, which cannot cross to graded code: pass tensors, "
-            "numbers, strings or containers of them, or run the call in an `@in_worker` function"
-        ) from None
-    return encoder
+        return tuple(_layer(layer) for layer in layers)
+    except Malformed as error:
+        raise process.malformed(str(error)) from None
 
 
-def _is_list_of(value: Any, kind: type, length: int | None = None) -> bool:
-    if type(value) is not list or (length is not None and len(value) != length):
-        return False
-    return all(isinstance(item, kind) for item in value)
+def _layer(layer: Any) -> LayerReport:
+    if type(layer) is not dict or type(layer.get("active")) is not bool:
+        raise Malformed("a layer")
+    return LayerReport(
+        name=bounded_text(layer.get("name"), _MAX_NAME),
+        active=layer["active"],
+        detail=bounded_text(layer.get("detail"), _MAX_DETAIL),
+    )
 
 
-def _layers(process: WorkerProcess, frame: Frame) -> tuple[LayerReport, ...]:
-    layers: Iterable[dict[str, Any]] = frame.header.get("layers", ())
-    try:
-        return tuple(
-            LayerReport(str(layer["name"]), layer["active"] is True, str(layer["detail"]))
-            for layer in layers
-        )
-    except (KeyError, TypeError):
-        raise process.malformed("the layers") from None
-
-
-def _names(process: WorkerProcess, frame: Frame) -> dict[str, str]:
-    names = frame.header.get("names")
+def _names(process: WorkerProcess, names: Any) -> dict[str, str]:
     if type(names) is not dict or len(names) > _MAX_NAMES:
         raise process.malformed("the names")
-    return {str(name)[:_MAX_NAME]: str(kind)[:_MAX_NAME] for name, kind in names.items()}
-
+    try:
+        return {
+            bounded_text(name, _MAX_NAME): bounded_text(kind, _MAX_NAME)
+            for name, kind in names.items()
+        }
+    except Malformed as error:
+        raise process.malformed(str(error)) from None

@@ -5,7 +5,6 @@ This module imports no torch, so that the fork server can load it at the same ti
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -13,13 +12,17 @@ import select
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from dlcourse.errors import DlcourseError
-from dlcourse.sandbox.confinement import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dlcourse.sandbox.confinement import Limits
 
 _START_SECONDS: Final = 120.0
 _BOOT: Final = """
@@ -29,106 +32,6 @@ sys.path[:] = boot["path"]
 from dlcourse.sandbox.forkserver import main
 main(boot)
 """
-
-
-@dataclass(frozen=True)
-class Lines:
-    """Our ends of the lines to one worker: its calls, what it prints, where it is, its exit."""
-
-    sock: socket.socket
-    output: int
-    trace: int
-    status: socket.socket
-
-
-class ForkServer:
-    """The clean process that workers are forked from.
-
-    It starts to load at once, and is used once `configure` has told it what to hide.
-    """
-
-    def __init__(self) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        boot = {
-            "path": import_path(),
-            "control": theirs.fileno(),
-        }
-        self._process = subprocess.Popen(  # noqa: S603 - this interpreter, our own text
-            [sys.executable, "-I", "-B", "-c", _BOOT, json.dumps(boot)],
-            env=_ENVIRONMENT,
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            cwd="/",
-        )
-        theirs.close()
-        self._ready = False
-
-    def configure(self, *, hidden: Sequence[Path], warm: bool = False) -> None:
-        """Tell the server what no worker may read; it takes orders from then on.
-
-        `warm` also imports optimizers and data loaders, which pays off from a few dozen
-        submissions on.
-        """
-        settings = {"hidden": [str(path.resolve()) for path in hidden], "warm": warm}
-        # A server that is gone is told of by `await_ready`.
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            self._control.send(json.dumps(settings).encode())
-
-    def await_ready(self) -> None:
-        """Wait until the server has loaded; raises DlcourseError where it does not start."""
-        if self._ready:
-            return
-        try:
-            select.select([self._control], [], [], _START_SECONDS)
-            self._ready = self._control.recv(64, socket.MSG_DONTWAIT) == b"ready"
-        except (BlockingIOError, ConnectionResetError):
-            self._ready = False
-        if not self._ready:
-            raise DlcourseError(
-                "the worker server did not start: run `python -c 'import torch'` and see "
-                "whether torch itself loads"
-            )
-
-    def spawn(self, limits: Limits) -> Lines:
-        """Have a fresh worker forked, confined, that has loaded nothing yet."""
-        sock, their_sock = socket.socketpair()
-        status, their_status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        output, their_output = os.pipe()
-        trace, their_trace = os.pipe()
-        request = json.dumps({"limits": dataclasses.asdict(limits)}).encode()
-        theirs = [their_sock.detach(), their_output, their_trace, their_status.detach()]
-        try:
-            socket.send_fds(self._control, [request], theirs)
-        finally:
-            for fd in theirs:
-                os.close(fd)
-        return Lines(sock, output, trace, status)
-
-    def close(self) -> None:
-        """End the server; every worker dies with it."""
-        self._control.close()
-        self._process.kill()
-        self._process.wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def import_path() -> list[str]:
-    """The folders that this process imports from, without the current one.
-
-    A program of ours is always started with exactly these, so that neither the environment nor a
-    file in the learner's folder decides what is imported.
-    """
-    here = Path.cwd()
-    return [
-        entry for entry in sys.path if entry and Path(entry).exists() and Path(entry) != here
-    ]
-
-
 # One thread everywhere: a parallel region before a fork would hang every child's first one.
 _ENVIRONMENT: Final = {
     "CUDA_VISIBLE_DEVICES": "",
@@ -144,3 +47,127 @@ _ENVIRONMENT: Final = {
     "TORCHINDUCTOR_CACHE_DIR": "/usr",
     "USER": "student",
 }
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Our ends of the lines to one worker: its calls, what it prints, where it is, its exit."""
+
+    sock: socket.socket
+    output: int
+    trace: int
+    status: socket.socket
+    limits: Limits
+
+    def close(self) -> None:
+        """Hang up on a worker that nobody has taken over."""
+        self.sock.close()
+        os.close(self.output)
+        os.close(self.trace)
+        self.status.close()
+
+
+class ForkServer:
+    """The clean process that workers are forked from.
+
+    It starts to load at once, and is used once `configure` has told it what to hide.
+    """
+
+    def __init__(self) -> None:
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        boot = {"path": import_path(), "control": theirs.fileno()}
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - this interpreter, our own text
+                [sys.executable, "-I", "-B", "-c", _BOOT, json.dumps(boot)],
+                env=_ENVIRONMENT,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                cwd="/",
+                # An interrupt typed at the terminal is for the grader, which then hangs up.
+                start_new_session=True,
+            )
+        self._ready = False
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self._process.pid
+
+    def configure(self, *, hidden: Sequence[Path], warm: bool = False) -> None:
+        """Tell the server what no worker may read; it takes orders from then on.
+
+        `warm` also imports optimizers and data loaders, which pays off from a few dozen
+        submissions on.
+        """
+        settings = {"hidden": [str(path.resolve()) for path in hidden], "warm": warm}
+        # A server that is gone is told of by `await_ready`.
+        with suppress(ConnectionError):
+            self._control.send(json.dumps(settings).encode())
+
+    def await_ready(self) -> None:
+        """Wait until the server has loaded; raises DlcourseError where it does not start."""
+        if self._ready:
+            return
+        with suppress(ConnectionError):
+            if _readable(self._control, _START_SECONDS):
+                self._ready = self._control.recv(64) == b"ready"
+        if not self._ready:
+            raise DlcourseError(
+                "the worker server did not start: run `python -c 'import torch'` and see "
+                "whether torch itself loads"
+            )
+
+    def spawn(self, limits: Limits) -> Lines:
+        """Have a fresh worker forked, confined, that has loaded nothing yet.
+
+        Raises DlcourseError where the server is gone.
+        """
+        request = json.dumps({"limits": dataclasses.asdict(limits)}).encode()
+        with ExitStack() as theirs:
+            sock, their_sock = socket.socketpair()
+            theirs.callback(their_sock.close)
+            status, their_status = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            theirs.callback(their_status.close)
+            output, their_output = os.pipe()
+            theirs.callback(os.close, their_output)
+            trace, their_trace = os.pipe()
+            theirs.callback(os.close, their_trace)
+            lines = Lines(sock, output, trace, status, limits)
+            ends = [their_sock.fileno(), their_output, their_trace, their_status.fileno()]
+            try:
+                socket.send_fds(self._control, [request], ends)
+            except ConnectionError:
+                lines.close()
+                raise DlcourseError(
+                    "the worker server has ended: run the same command again"
+                ) from None
+        return lines
+
+    def close(self) -> None:
+        """End the server; every worker dies with it."""
+        self._control.close()
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _readable(sock: socket.socket, seconds: float) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(1000 * seconds))
+
+
+def import_path() -> list[str]:
+    """The folders that this process imports from, without the current one.
+
+    A program of ours is always started with exactly these, so that neither the environment nor a
+    file in the learner's folder decides what is imported.
+    """
+    here = Path.cwd()
+    entries = [Path(entry).absolute() for entry in sys.path if entry]
+    return [str(entry) for entry in entries if entry.exists() and entry != here]

@@ -36,13 +36,14 @@ DTYPE_NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
 MAX_DIMENSIONS: Final = 16
 MAX_EXTENT: Final = 1 << 48
 MAX_TENSOR_BYTES: Final = 256 << 20
+MAX_LEAD_BYTES: Final = 64 << 20  # before the first elements, over all tensors of a frame
 
 
-class Malformed(ValueError):
+class Malformed(ValueError):  # noqa: N818 - it names what came
     """A frame, a description or a value that no honest peer sends."""
 
 
-class Unsendable(TypeError):
+class Unsendable(TypeError):  # noqa: N818 - it names what is to go
     """A value that cannot cross; the message describes it as `a sparse tensor`."""
 
 
@@ -58,19 +59,27 @@ class TensorSpec:
     requires_grad: bool
     is_leaf: bool
 
+    @property
+    def lead(self) -> int:
+        """Bytes of storage before the first element; they do not travel."""
+        return self.offset * self.dtype.itemsize
+
 
 def describe_tensor(tensor: torch.Tensor) -> str:
     """Name a tensor's kind for a person: `a float32 tensor of shape (2, 3)`."""
     return f"a {str(tensor.dtype).removeprefix('torch.')} tensor of shape {tuple(tensor.shape)}"
 
 
-def pack(tensor: torch.Tensor) -> tuple[dict[str, Any], memoryview]:
+def pack(tensor: torch.Tensor, room: int = MAX_LEAD_BYTES) -> tuple[dict[str, Any], memoryview]:
     """Describe `tensor` and return its bytes; a contiguous CPU tensor is not copied.
 
-    Raises Unsendable for a layout, device or dtype that the wire does not carry.
+    `room` is how many bytes of lead the frame still has; where they do not suffice, the tensor
+    arrives without its storage offset. Raises Unsendable for a layout, device or dtype that the
+    wire does not carry.
     """
     # A tensor subclass of graded code must not run its own hooks while its bytes are read.
-    with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+    own_hooks_off = torch._C.DisableTorchFunctionSubclass()  # noqa: SLF001 - there is no public one
+    with own_hooks_off, torch.no_grad():
         _refuse_exotic(tensor)
         plain = tensor.as_subclass(torch.Tensor).detach().resolve_conj().resolve_neg()
         description: dict[str, Any] = {
@@ -81,8 +90,9 @@ def pack(tensor: torch.Tensor) -> tuple[dict[str, Any], memoryview]:
             description["grad"] = True
             if not tensor.is_leaf:
                 description["inner"] = True
-        if not plain.is_contiguous() or plain.storage_offset():
-            plain = _span(plain, description)
+        # Not `is_contiguous`, which overlooks the strides of axes of one element.
+        if plain.stride() != _plain_stride(plain.shape) or plain.storage_offset():
+            plain = _span(plain, description, room)
         data = _bytes_of(plain)
         description["bytes"] = data.nbytes
     return description, data
@@ -90,17 +100,30 @@ def pack(tensor: torch.Tensor) -> tuple[dict[str, Any], memoryview]:
 
 def _refuse_exotic(tensor: torch.Tensor) -> None:
     """Raise Unsendable unless `tensor` is a dense CPU tensor of a known dtype."""
+    # A jagged nested tensor says that it is strided.
+    if tensor.is_nested:
+        raise Unsendable("a nested tensor")
     if tensor.layout is not torch.strided:
         raise Unsendable(f"a {str(tensor.layout).removeprefix('torch.')} tensor")
     if tensor.is_quantized or tensor.dtype not in DTYPE_NAMES:
         raise Unsendable(f"a tensor of dtype {str(tensor.dtype).removeprefix('torch.')}")
     if tensor.device.type != "cpu":
         raise Unsendable(f"a tensor on the device {tensor.device.type}")
-    if tensor.is_nested:
-        raise Unsendable("a nested tensor")
+    if tensor.dim() > MAX_DIMENSIONS:
+        raise Unsendable(f"a tensor of {tensor.dim()} dimensions")
 
 
-def _span(tensor: torch.Tensor, description: dict[str, Any]) -> torch.Tensor:
+def _plain_stride(shape: torch.Size) -> tuple[int, ...]:
+    """The strides that a new tensor of this shape gets."""
+    stride: list[int] = []
+    step = 1
+    for extent in reversed(shape):
+        stride.append(step)
+        step *= max(extent, 1)
+    return tuple(reversed(stride))
+
+
+def _span(tensor: torch.Tensor, description: dict[str, Any], room: int) -> torch.Tensor:
     """The elements from the first to the last as one vector; notes stride and offset.
 
     Keeping the layout must not cost more than the data: a view spread so thinly that its span
@@ -108,18 +131,35 @@ def _span(tensor: torch.Tensor, description: dict[str, Any]) -> torch.Tensor:
     """
     reach = 1 + sum((n - 1) * step for n, step in zip(tensor.shape, tensor.stride(), strict=True))
     span = reach if tensor.numel() else 0
-    if (span + tensor.storage_offset()) * tensor.element_size() > MAX_TENSOR_BYTES:
+    if span * tensor.element_size() > MAX_TENSOR_BYTES:
         return tensor.contiguous()
     description["stride"] = list(tensor.stride())
-    description["offset"] = tensor.storage_offset()
-    if span == tensor.numel():
-        return tensor.as_strided((span,), (1,), tensor.storage_offset())
-    places = torch.zeros((), dtype=torch.int64)
+    offset = tensor.storage_offset()
+    if offset * tensor.element_size() <= room:
+        description["offset"] = offset
+    if _is_dense(tensor):
+        return tensor.as_strided((span,), (1,), offset)
+    return _filled(tensor, span)
+
+
+def _is_dense(tensor: torch.Tensor) -> bool:
+    """Whether the elements lie side by side, each once, in whatever order of axes."""
+    step = 1
+    for stride, extent in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if extent != 1 and stride != step:
+            return False
+        step *= extent
+    return True
+
+
+def _filled(tensor: torch.Tensor, span: int) -> torch.Tensor:
+    """The elements at their places in a vector of zeros."""
+    places = torch.zeros((), dtype=torch.int64, device="cpu")
     for axis, (n, step) in enumerate(zip(tensor.shape, tensor.stride(), strict=True)):
         column = [1] * tensor.dim()
         column[axis] = n
-        places = places + step * torch.arange(n).view(column)
-    filled = torch.zeros(span, dtype=tensor.dtype)
+        places = places + step * torch.arange(n, device="cpu").view(column)
+    filled = torch.zeros(span, dtype=tensor.dtype, device="cpu")
     filled[places.reshape(-1)] = tensor.reshape(-1)
     return filled
 
@@ -127,16 +167,15 @@ def _span(tensor: torch.Tensor, description: dict[str, Any]) -> torch.Tensor:
 def _bytes_of(contiguous: torch.Tensor) -> memoryview:
     if not contiguous.numel():
         return memoryview(b"")
-    raw = contiguous.reshape(-1).view(torch.uint8).numpy()
-    return memoryview(raw)
+    return contiguous.reshape(-1).view(torch.uint8).numpy().data
 
 
-def parse(description: Any, budget: int) -> TensorSpec:
+def parse(description: Any, budget: int, room: int = MAX_LEAD_BYTES) -> TensorSpec:
     """Validate a description that came over the wire; raises Malformed.
 
-    `budget` is the number of payload bytes still unclaimed. Every product is taken over Python's
-    own integers, and the size of the tensor *as it will be seen* is bounded too: a few bytes
-    under a stride of zero may stand for terabytes.
+    `budget` and `room` are the numbers of payload and of lead bytes still unclaimed. Every product
+    is taken over Python's own integers, and the size of the tensor *as it will be seen* is bounded
+    too: a few bytes under a stride of zero may stand for terabytes.
     """
     if type(description) is not dict:
         raise Malformed("a tensor description is not an object")
@@ -144,45 +183,45 @@ def parse(description: Any, budget: int) -> TensorSpec:
     if dtype is None:
         raise Malformed("unknown dtype")
     shape = _extents(description.get("shape"), "shape")
-    stride = None
-    if "stride" in description:
-        stride = _extents(description["stride"], "stride")
-        if len(stride) != len(shape):
-            raise Malformed("stride and shape differ in length")
-    offset = _extent(description.get("offset", 0), "offset")
-    if offset and stride is None:
-        raise Malformed("an offset without a stride")
-    payload = _extent(description.get("bytes"), "bytes")
-    _check_size(dtype, shape, stride, offset, payload)
-    if payload > budget:
-        raise Malformed("more tensor bytes than the frame holds")
-    differentiable = dtype.is_floating_point or dtype.is_complex
-    return TensorSpec(
+    stride = _extents(description["stride"], "stride") if "stride" in description else None
+    spec = TensorSpec(
         dtype=dtype,
         shape=shape,
         stride=stride,
-        offset=offset,
-        payload=payload,
-        requires_grad=_flag(description.get("grad", False)) and differentiable,
+        offset=_extent(description.get("offset", 0), "offset"),
+        payload=_extent(description.get("bytes"), "bytes"),
+        requires_grad=_flag(description.get("grad", False)) and _differentiable(dtype),
         is_leaf=not _flag(description.get("inner", False)),
     )
+    _check_size(spec, budget, room)
+    return spec
 
 
-def _check_size(
-    dtype: torch.dtype,
-    shape: tuple[int, ...],
-    stride: tuple[int, ...] | None,
-    offset: int,
-    payload: int,
-) -> None:
-    count = math.prod(shape)
-    span = count
-    if stride is not None and count:
-        span = 1 + sum((n - 1) * step for n, step in zip(shape, stride, strict=True))
-    if max(count, span + offset) * dtype.itemsize > MAX_TENSOR_BYTES:
+def _differentiable(dtype: torch.dtype) -> bool:
+    return dtype.is_floating_point or dtype.is_complex
+
+
+def _check_size(spec: TensorSpec, budget: int, room: int) -> None:
+    """Raise Malformed unless shape, stride, offset and bytes fit together and the limits."""
+    if spec.stride is None and spec.offset:
+        raise Malformed("an offset without a stride")
+    if spec.stride is not None and len(spec.stride) != len(spec.shape):
+        raise Malformed("stride and shape differ in length")
+    # Empty axes count as one: torch multiplies the others before it meets the zero.
+    if math.prod(max(extent, 1) for extent in spec.shape) * spec.dtype.itemsize > MAX_TENSOR_BYTES:
         raise Malformed("tensor too large")
-    if span * dtype.itemsize != payload:
-        raise Malformed(f"{payload} bytes do not fit shape {shape}")
+    if _span_of(spec) * spec.dtype.itemsize != spec.payload:
+        raise Malformed("a tensor's bytes do not fit its shape")
+    if spec.payload > budget or spec.lead > room:
+        raise Malformed("more tensor bytes than the frame holds")
+
+
+def _span_of(spec: TensorSpec) -> int:
+    """The number of elements from the first to the last."""
+    count = math.prod(spec.shape)
+    if spec.stride is None or not count:
+        return count
+    return 1 + sum((n - 1) * step for n, step in zip(spec.shape, spec.stride, strict=True))
 
 
 def _text(value: Any) -> str:
@@ -210,22 +249,18 @@ def _extents(value: Any, name: str) -> tuple[int, ...]:
 
 
 def build(spec: TensorSpec, data: torch.Tensor) -> torch.Tensor:
-    """Make the tensor that `spec` describes out of `data`, a uint8 vector of its bytes.
+    """Make the tensor that `spec` describes out of `data`, its storage as a uint8 vector.
 
-    The result is plain: detached, with its own storage. `requires_grad` is left to the caller.
+    `data` holds `spec.lead` bytes and then those that travelled. The result is plain: detached,
+    and alone with its storage. `requires_grad` is left to the caller.
     """
     with torch.no_grad():
         # Any byte but 0 and 1 in a bool tensor is undefined behaviour.
-        flat = data.ne(0) if spec.dtype is torch.bool else data.view(spec.dtype)
+        flat = data.ne_(0) if spec.dtype is torch.bool else data
+        flat = flat.view(spec.dtype)
         if spec.stride is None:
             result = flat.view(spec.shape)
-        elif not math.prod(spec.shape):
-            result = torch.empty(spec.offset, dtype=spec.dtype).as_strided(
-                spec.shape, spec.stride, spec.offset
-            )
         else:
-            if spec.offset:
-                flat = torch.cat((torch.zeros(spec.offset, dtype=spec.dtype), flat))
             result = flat.as_strided(spec.shape, spec.stride, spec.offset)
     # A view made under no_grad refuses in-place edits later; a detached one does not.
     return result.detach()

@@ -21,4 +21,4 @@ def warm_training() -> None:
 
 def use_deterministic_algorithms() -> None:
     """Turn determinism on; the public setter imports the compiler stack only to tell it so."""
-    torch._C._set_deterministic_algorithms(True, warn_only=True)
+    torch._C._set_deterministic_algorithms(True, warn_only=True)  # noqa: FBT003, SLF001 - see above

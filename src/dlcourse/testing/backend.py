@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dlcourse.sandbox.driver import compile_driver
-from dlcourse.sandbox.observation import Observation
 from dlcourse.sandbox.observe import observe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
+
+    from dlcourse.sandbox.observation import Observation
 
 
 class Backend(Protocol):
     """Runs graded code; `RemoteSubmission` and `LocalSubmission` are the two there are."""
 
-    names: Mapping[str, str]
+    @property
+    def names(self) -> Mapping[str, str]:
+        """The names that the submission defines: `function`, `class`, or a value's type."""
 
     def value(self, path: str) -> Any:
         """Return a plain value."""
@@ -38,10 +43,7 @@ class LocalSubmission:
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
-        self.names: Mapping[str, str] = {
-            name: "function" if callable(value) else type(value).__name__
-            for name, value in vars(module).items()
-        }
+        self.names: Mapping[str, str] = {name: _kind(value) for name, value in vars(module).items()}
 
     def value(self, path: str) -> Any:
         """Return a plain value of the module."""
@@ -66,3 +68,10 @@ class LocalSubmission:
     ) -> Any:
         """Run a function of the suite with the module as its first argument."""
         return compile_driver(source, name)(self._module, *arguments, **keywords)
+
+
+def _kind(value: object) -> str:
+    """What a name stands for, in the words of a worker."""
+    if isinstance(value, type):
+        return "class"
+    return "function" if callable(value) else type(value).__name__

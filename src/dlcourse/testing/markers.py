@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import textwrap
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -19,19 +20,25 @@ DEFAULT_POINTS = 1.0
 
 def points(value: float) -> Callable[[_Test], _Test]:
     """Let a test carry `value` points; 0 makes it informative. Without it a test carries 1."""
-    if value < 0:
-        raise ValueError(f"`points({value})` is negative: a test carries 0 points or more")
-    return pytest.mark.points(value)
+    if not 0 <= value < math.inf:
+        raise ValueError(f"`points({value})` cannot be: a test carries 0 points or more")
+    mark: Callable[[_Test], _Test] = pytest.mark.points(value)
+    return mark
 
 
 def requires(*names: str) -> Callable[[_Test], _Test]:
-    """Do not run a test unless the tests `names`, earlier in the file, passed; it then counts 0."""
-    return pytest.mark.requires(*names)
+    """Do not run a test unless the tests `names`, earlier in the file, passed; it then counts 0.
+
+    The name of a parametrised test stands for all of its cases.
+    """
+    mark: Callable[[_Test], _Test] = pytest.mark.requires(*names)
+    return mark
 
 
 def fresh(test: _Test) -> _Test:
     """Give a test a worker of its own."""
-    return pytest.mark.fresh(test)
+    marked: _Test = pytest.mark.fresh(test)
+    return marked
 
 
 class WorkerFunction:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
 from _pytest.runner import runtestprotocol  # what reruns of a test are built on everywhere
 
+from dlcourse.sandbox.seeding import seed_globals
 from dlcourse.testing.markers import DEFAULT_POINTS
-from dlcourse.testing.student import Student
+from dlcourse.testing.student import Seat, Student
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from types import ModuleType
 
 _MARKERS = (
     "points(value): what the test is worth",
@@ -24,10 +28,17 @@ _MARKERS = (
 class Scene:
     """What the fixtures of one run of one test hand out."""
 
-    student: Student
-    solution: ModuleType
+    seat: Seat
     seed: int
     device: torch.device
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What ended a test, and in which phase: `setup`, `call` or `teardown`."""
+
+    error: BaseException
+    phase: str
 
 
 class GradingPlugin:
@@ -35,17 +46,18 @@ class GradingPlugin:
 
     def __init__(self) -> None:
         self._scene: Scene | None = None
-        self._raised: BaseException | None = None
+        self._failure: Failure | None = None
         self.collection_errors: list[str] = []
 
-    def run(self, item: pytest.Item, scene: Scene) -> BaseException | None:
+    def run(self, item: pytest.Item, scene: Scene) -> Failure | None:
         """Run one test, with its setup and teardown; returns what ended it, None if nothing."""
-        self._scene, self._raised = scene, None
+        self._scene, self._failure = scene, None
+        seed_globals(scene.seed)
         try:
             runtestprotocol(item, log=False, nextitem=None)
         finally:
             self._scene = None
-        return self._raised
+        return self._failure
 
     @property
     def _current(self) -> Scene:
@@ -60,8 +72,8 @@ class GradingPlugin:
 
     @pytest.hookimpl
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Remember a suite that cannot be collected."""
-        if report.failed:
+        """Remember a suite that cannot be collected, or that skips itself as a whole."""
+        if report.failed or report.skipped:
             self.collection_errors.append(report.longreprtext)
 
     @pytest.hookimpl(wrapper=True)
@@ -69,19 +81,19 @@ class GradingPlugin:
         self, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Keep the exception itself: a report holds only its text."""
-        if call.excinfo is not None and self._raised is None:
-            self._raised = call.excinfo.value
+        if call.excinfo is not None and self._failure is None:
+            self._failure = Failure(call.excinfo.value, call.when)
         return (yield)
 
     @pytest.fixture
     def student(self) -> Student:
         """Graded code; its functions run in a confined worker."""
-        return self._current.student
+        return Student(self._current.seat)
 
     @pytest.fixture
     def solution(self) -> ModuleType:
         """The reference solution, in this process."""
-        return self._current.solution
+        return self._current.seat.solution
 
     @pytest.fixture
     def gen(self) -> torch.Generator:
@@ -92,6 +104,19 @@ class GradingPlugin:
     def device(self) -> torch.device:
         """The device that inputs are made on."""
         return self._current.device
+
+
+def name_of(item: pytest.Item) -> str:
+    """A test's name, unique in its suite: classes before it, a case's parameters in brackets."""
+    chain = [node for node in item.listchain() if isinstance(node, pytest.Class | pytest.Item)]
+    return "::".join(node.name for node in chain)
+
+
+def names_of(item: pytest.Item) -> frozenset[str]:
+    """The names that mean a test: its own, and for a case that of the parametrised test."""
+    name = name_of(item)
+    original = getattr(item, "originalname", item.name)
+    return frozenset({name, name.removesuffix(item.name) + original})
 
 
 def points_of(item: pytest.Item) -> float:
@@ -111,7 +136,15 @@ def wants_fresh_worker(item: pytest.Item) -> bool:
 
 
 def sentence_of(item: pytest.Item) -> str:
-    """The sentence that the learner reads: the docstring's first paragraph on one line."""
+    """The sentence that the learner reads: the docstring's first paragraph on one line.
+
+    A case of a parametrised test names its parameters before the full stop.
+    """
     function = getattr(item, "function", None)
     text = (getattr(function, "__doc__", None) or item.name).strip()
-    return " ".join(text.split("\n\n")[0].split())
+    sentence = " ".join(text.split("\n\n")[0].split())
+    case = getattr(item, "callspec", None)
+    if case is None or sentence == item.name:
+        return sentence
+    end = "." if sentence.endswith(".") else ""
+    return f"{sentence.removesuffix('.')} ({case.id}){end}"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import ModuleType
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
 
 from dlcourse.sandbox.faults import MissingName, WrongAnswer
-from dlcourse.sandbox.observation import Observation
-from dlcourse.testing.backend import Backend
 from dlcourse.testing.replicas import replicas
 from dlcourse.testing.structure import structure_problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from dlcourse.sandbox.observation import Observation
+    from dlcourse.testing.backend import Backend
 
 
 class Solution(Protocol):
@@ -20,31 +26,58 @@ class Solution(Protocol):
         """Return a name of the module."""
 
 
+@dataclass
+class Seat:
+    """The learner's place in one run of one test: who sits there and what they are measured by.
+
+    `file` is the learner's file as sentences name it. `claims` tells whether the test so far has
+    asked the worker about itself.
+    """
+
+    backend: Backend
+    solution: ModuleType
+    file: str
+    claims: bool = False
+
+
 class Student:
     """Graded code: its names are callables that run it where it is confined.
 
-    Every public attribute is a name of the submission, so what the framework needs of a student
-    stands in functions beside this class.
+    Every public attribute is a name of the submission, so what the framework needs to know about
+    a student stands in its seat.
     """
 
-    def __init__(self, backend: Backend, solution: ModuleType, file: str) -> None:
-        self._backend = backend
-        self._solution = solution
-        self._file = file
-        self._claims = False
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        """Return a function or a value of the submission.
+
+        Raises MissingName where the submission lacks it, and AttributeError where the solution
+        does: then the suite is at fault.
+        """
+        if name.startswith("_"):
             raise AttributeError(name)
-        expected = getattr(self._solution, name, None)
-        kind = self._backend.names.get(name)
-        if kind is None:
-            raise MissingName(f"`{self._file}` does not define `{name}`: define it as the stub does")
-        if not callable(expected):
-            return self._backend.value(name)
-        if kind not in ("function", "class"):
-            raise MissingName(f"`{name}` in `{self._file}` is of type `{kind}`, not a function")
-        return StudentFunction(self, name)
+        expected = getattr(self._seat.solution, name)
+        _require(self._seat, name, expected)
+        if callable(expected):
+            return StudentFunction(self._seat, name)
+        value = self._seat.backend.value(name)
+        _refuse(structure_problem(value, expected, f"`{name}`"))
+        return value
+
+
+def _require(seat: Seat, name: str, expected: Any) -> None:
+    """Raise MissingName unless the submission defines `name` as what the solution has there."""
+    kind = seat.backend.names.get(name)
+    if kind is None:
+        raise MissingName(f"`{seat.file}` does not define `{name}`: define it as the stub does")
+    wanted = ("class",) if isinstance(expected, type) else ("function", "class")
+    if callable(expected) and kind not in wanted:
+        found = f"a {kind}" if kind == "function" else f"a value of type `{kind}`"
+        raise MissingName(
+            f"`{name}` in `{seat.file}` is {found}: define it as a {wanted[0]}, as the stub does"
+        )
 
 
 def drive(
@@ -55,44 +88,43 @@ def drive(
     keywords: Mapping[str, Any],
 ) -> Any:
     """Run an `@in_worker` function beside graded code; what it returns is a claim."""
-    student._claims = True
-    return student._backend.drive(name, source, arguments, keywords)
-
-
-def rests_on_claims(student: Student) -> bool:
-    """Whether the test so far has asked the worker about itself."""
-    return student._claims
+    seat = student._seat  # noqa: SLF001 - a public name would hide one of the submission
+    seat.claims = True
+    return seat.backend.drive(name, source, arguments, keywords)
 
 
 class StudentFunction:
     """A function of graded code; dotted names below it (`Swish.apply`) are functions too."""
 
-    def __init__(self, student: Student, path: str) -> None:
-        self._student = student
+    def __init__(self, seat: Seat, path: str) -> None:
+        self._seat = seat
         self._path = path
 
     def __getattr__(self, name: str) -> StudentFunction:
+        """Return the function `name` below this one."""
         if name.startswith("_"):
             raise AttributeError(name)
-        return StudentFunction(self._student, f"{self._path}.{name}")
+        return StudentFunction(self._seat, f"{self._path}.{name}")
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call graded code and return its answer, once its structure is the solution's."""
-        spare = replicas((arguments, keywords))
-        answer = self._student._backend.call(self._path, arguments, keywords)
+        spare = _spare((arguments, keywords))
+        answer = self._seat.backend.call(self._path, arguments, keywords)
         self._check(answer, *spare)
         return answer
 
     def unchecked(self, *arguments: Any, **keywords: Any) -> Any:
-        """Call graded code without comparing structures: for answers whose shape depends on data
-        that ties or rounding decide."""
-        return self._student._backend.call(self._path, arguments, keywords)
+        """Call graded code without comparing structures.
+
+        For answers whose shape depends on data that ties or rounding decide.
+        """
+        return self._seat.backend.call(self._path, arguments, keywords)
 
     def observed(self, *arguments: Any, **keywords: Any) -> Observation:
         """Call graded code and return what it left behind as well, by the worker's own claim."""
-        self._student._claims = True
-        spare = replicas((arguments, keywords))
-        seen = self._student._backend.observe(self._path, arguments, keywords)
+        self._seat.claims = True
+        spare = _spare((arguments, keywords))
+        seen = self._seat.backend.observe(self._path, arguments, keywords)
         self._check(seen.result, *spare)
         return seen
 
@@ -100,11 +132,9 @@ class StudentFunction:
         """Call graded code and return the positional arguments as they are afterwards."""
         return self.observed(*arguments, **keywords).arguments
 
-    def _check(
-        self, answer: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
-    ) -> None:
+    def _check(self, answer: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
         """Raise WrongAnswer unless `answer` is built as the solution's is."""
-        reference: Any = self._student._solution
+        reference: Any = self._seat.solution
         for name in self._path.split("."):
             reference = getattr(reference, name)
         try:
@@ -112,10 +142,32 @@ class StudentFunction:
         except Exception:  # noqa: BLE001 - where the solution raises, the suite expects so
             return
         problem = structure_problem(answer, expected, f"the result of `{self._path}`")
-        if problem:
-            hint = ": does every path end in `return`?" if answer is None else ""
-            raise WrongAnswer(problem + hint)
+        if problem and answer is None:
+            problem += ": does every path end in `return`?"
+        _refuse(problem)
 
     def __repr__(self) -> str:
         return f"<graded {self._path}>"
 
+
+def _refuse(problem: str | None) -> None:
+    if problem:
+        raise WrongAnswer(problem)
+
+
+def _spare(value: Any) -> Any:
+    """Copy arguments for the solution, so that it meets them as graded code did.
+
+    Tensors of their own, and generators in the state from before the call.
+    """
+    match value:
+        case torch.Generator():
+            return torch.Generator(value.device).set_state(value.get_state())
+        case list():
+            return [_spare(part) for part in value]
+        case tuple():
+            return tuple(_spare(part) for part in value)
+        case dict():
+            return {key: _spare(part) for key, part in value.items()}
+        case _:
+            return replicas(value)

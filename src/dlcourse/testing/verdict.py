@@ -1,9 +1,15 @@
-"""From what ended a test to what its report says."""
+"""From what ended a test to what its report says.
+
+A learner reads these sentences, so they hold only what graded code did and what a suite's author
+wrote for learners. The text of any other exception may tell a hidden input or an expected value.
+"""
 
 from __future__ import annotations
 
+import re
+import traceback
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import pytest
 from torch.autograd.gradcheck import GradcheckError
@@ -18,9 +24,15 @@ from dlcourse.sandbox.faults import (
 )
 from dlcourse.testing.mismatch import Mismatch
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dlcourse.testing.plugin import Failure
+
 Ending = Literal["passed", "failed", "error", "skipped", "broken"]
 
-_MAX_SENTENCE = 1000
+_MAX_SENTENCE: Final = 1000
+_NOT_RAISED: Final = re.compile(r"DID NOT RAISE (\w+)")
 
 
 @dataclass(frozen=True)
@@ -34,7 +46,7 @@ class Verdict:
     timeout: StudentTimeout | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
     """One test's result, as plain data for the wire between grader and report."""
 
@@ -54,31 +66,35 @@ class Outcome:
         return self.verdict.ending == "passed"
 
 
-PASSED = Verdict("passed")
+def verdict_on(failure: Failure | None, suite: Path) -> Verdict | None:
+    """The verdict on what ended a test of `suite`; None where the solution must tell who erred."""
+    if failure is None:
+        return Verdict("passed")
+    match failure.error:
+        case StudentFault() as fault:
+            return blame(fault)
+        case pytest.skip.Exception() as skipped:
+            return Verdict("skipped", (str(skipped)[:_MAX_SENTENCE],))
+        case Mismatch() as mismatch:
+            return Verdict("failed", mismatch.observed)
+    # Before the test began, or after it, an assertion may be about the suite's own fixtures.
+    return _failed(failure.error, suite) if failure.phase == "call" else None
 
 
-def verdict_on(error: BaseException | None) -> Verdict | None:
-    """The verdict on what a test raised; None where only the solution can tell who is to blame."""
+def _failed(error: BaseException, suite: Path) -> Verdict | None:
+    """The verdict on an assertion about graded code; None for any other exception."""
     match error:
-        case None:
-            return PASSED
-        case pytest.skip.Exception():
-            return Verdict("skipped", (str(error),))
         case pytest.fail.Exception():
             return Verdict("failed", (_failure(str(error)),))
-        case StudentFault():
-            return _blame(error)
-        case Mismatch():
-            return Verdict("failed", error.observed)
-        case AssertionError():
-            return Verdict("failed", tuple(_lines(error)))
         case GradcheckError():
             return Verdict("failed", ("the gradient differs from finite differences",))
-        case _:
-            return None
+        case AssertionError():
+            return Verdict("failed", _assertion(error, suite))
+    return None
 
 
-def _blame(fault: StudentFault) -> Verdict:
+def blame(fault: StudentFault) -> Verdict:
+    """The verdict on what graded code is to blame for."""
     match fault:
         case WrongAnswer():
             return Verdict("failed", (str(fault),))
@@ -92,13 +108,39 @@ def _blame(fault: StudentFault) -> Verdict:
             return Verdict("error", (str(fault),))
 
 
+def broken(error: BaseException, suite: Path) -> Verdict:
+    """The verdict on a suite that stumbles over the solution as well."""
+    line = line_in(error, suite)
+    where = f" at line {line} of `{suite.name}`" if line else ""
+    sentence = (
+        f"the test itself raised {type(error).__name__}{where}, with the solution too: tell the "
+        "author of the course; it costs no points"
+    )
+    return Verdict("broken", (sentence,))
+
+
+def useless(error: BaseException) -> Verdict:
+    """The verdict on an answer that a suite stumbles over, where it does not over the solution."""
+    return Verdict("failed", (f"the answer is of no use to the test ({type(error).__name__})",))
+
+
+def line_in(error: BaseException, file: Path) -> int | None:
+    """The innermost line of `file` that `error` passed through."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno for frame in reversed(frames) if frame.filename == str(file)), None)
+
+
 def _raised(error: StudentError) -> str:
     """One sentence for an exception of graded code."""
     if isinstance(error, MemoryError) or "can't allocate memory" in error.message:
         return _at("ran out of memory", error.place)
     if isinstance(error, NotImplementedError):
         return _at("is not implemented yet", error.place)
-    return _at(f"raised {str(error).splitlines()[0][:_MAX_SENTENCE]}", error.place)
+    # Not `str(error)`: a KeyError shows its text as Python would write it.
+    first = next(iter(error.message.splitlines()), "")
+    name = error.type_name or "an exception without a name"
+    said = f"{name}: {first}" if first else name
+    return _at(f"raised {said[:_MAX_SENTENCE]}", error.place)
 
 
 def _at(sentence: str, place: Place | None) -> str:
@@ -106,13 +148,22 @@ def _at(sentence: str, place: Place | None) -> str:
 
 
 def _failure(text: str) -> str:
-    """`pytest.raises` says DID NOT RAISE; a learner reads it as a sentence."""
-    return text[:_MAX_SENTENCE].replace("DID NOT RAISE", "no exception was raised, but should be:")
+    """What the author told `pytest.fail`; `pytest.raises` says DID NOT RAISE instead."""
+    if not text.startswith("DID NOT RAISE"):
+        return text[:_MAX_SENTENCE]
+    match = _NOT_RAISED.fullmatch(text)
+    return f"no `{match[1]}` was raised" if match else "no exception was raised"
 
 
-def _lines(error: AssertionError) -> list[str]:
-    """The message that the suite's author gave a bare assert, if any."""
-    return [str(error)[:_MAX_SENTENCE]] if error.args and str(error) else []
+def _assertion(error: AssertionError, suite: Path) -> tuple[str, ...]:
+    """The message that the suite's author gave a bare assert, if any.
+
+    A library's assertion prints expected values, and that of `pytest.raises` the suite's pattern.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames or frames[-1].filename != str(suite):
+        return ("the answer is not what the sentence above says",)
+    return (str(error)[:_MAX_SENTENCE],) if str(error) else ()
 
 
 def outcome_data(outcome: Outcome) -> dict[str, Any]:

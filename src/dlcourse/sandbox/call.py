@@ -1,0 +1,139 @@
+"""One call of graded code, as the grader sees it: sent, then read without trusting anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+
+from dlcourse.sandbox.decoder import Decoder, item, set_state
+from dlcourse.sandbox.graph import Exchange
+from dlcourse.sandbox.observation import Observation
+from dlcourse.sandbox.observe import tensors_in
+from dlcourse.sandbox.raised import bounded_text
+from dlcourse.sandbox.tensors import Malformed, Unsendable
+from dlcourse.sandbox.values import Encoder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dlcourse.sandbox.process import WorkerProcess
+    from dlcourse.sandbox.wire import Frame
+
+_MAX_CHANGED: Final = 32
+_MAX_CHANGED_NAME: Final = 100
+
+
+class UnsendableArgument(TypeError):  # noqa: N818 - it names the argument that is at fault
+    """The suite passed what cannot cross: the suite is at fault, not graded code."""
+
+
+class Call:
+    """A call that has been answered; its parts are read one by one.
+
+    Making one sends the call; that raises StudentFault, or UnsendableArgument.
+    """
+
+    def __init__(
+        self,
+        process: WorkerProcess,
+        header: Mapping[str, Any],
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+    ) -> None:
+        self._process = process
+        self._inputs = (arguments, dict(keywords))
+        encoder = Encoder()
+        frame = self._send(header, encoder)
+        exchange = Exchange.of(process, frame)
+        grad = torch.is_grad_enabled()
+        inputs = [tensor for tensor in encoder.tensors if grad and tensor.requires_grad]
+        rest = frame.tensors[len(exchange.outputs) :]
+        self._tensors = (*exchange.attach(inputs), *rest)
+        self._header = frame.header
+        self._advance(encoder.generators)
+
+    def _send(self, header: Mapping[str, Any], encoder: Encoder) -> Frame:
+        arguments, keywords = self._inputs
+        try:
+            request = {
+                "kind": "call",
+                **header,
+                "arguments": encoder.encode(arguments),
+                "keywords": encoder.encode(keywords),
+                "grad": torch.is_grad_enabled(),
+            }
+            return self._process.request(request, encoder.descriptions, encoder.buffers)
+        except Unsendable as error:
+            raise UnsendableArgument(
+                f"an argument holds {error}, which cannot cross to graded code: pass tensors, "
+                "numbers, strings or containers of them, or run the call in an `@in_worker` "
+                "function"
+            ) from None
+
+    def _advance(self, generators: list[torch.Generator]) -> None:
+        """Bring the generators to the state in which the call left them."""
+        states = self._header.get("generators")
+        if type(states) is not list or len(states) != len(generators):
+            raise self._process.malformed("the number of generators")
+        for generator, index in zip(generators, states, strict=True):
+            try:
+                set_state(generator, item(self._tensors, index))
+            except Malformed as error:
+                raise self._process.malformed(str(error)) from None
+
+    def value(self) -> Any:
+        """The result."""
+        return self._decode("value")
+
+    def observation(self) -> Observation:
+        """The result and what the call left behind."""
+        result = self.value()
+        arguments, keywords = self._after()
+        return Observation(
+            result=result,
+            arguments=arguments,
+            keywords=keywords,
+            aliases=self._aliases(result),
+            changed=self._changed(),
+        )
+
+    def _after(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The arguments as they are after the call: as many, under the same names."""
+        match self._decode("after"):
+            case [tuple() as arguments, dict() as keywords]:
+                sent, named = self._inputs
+                if len(arguments) == len(sent) and list(keywords) == list(named):
+                    return arguments, keywords
+        raise self._process.malformed("the arguments after the call")
+
+    def _aliases(self, result: Any) -> tuple[tuple[int, int], ...]:
+        """Pairs of tensors, each within the number of those that there are."""
+        outputs = sum(1 for _ in tensors_in(result))
+        inputs = sum(1 for _ in tensors_in(self._inputs))
+        pairs = self._decode("aliases")
+        if type(pairs) is not tuple or not all(_is_pair(pair, outputs, inputs) for pair in pairs):
+            raise self._process.malformed("the aliases")
+        return pairs
+
+    def _changed(self) -> tuple[str, ...]:
+        names = self._header.get("changed")
+        if type(names) is not list or len(names) > _MAX_CHANGED:
+            raise self._process.malformed("what was changed")
+        try:
+            return tuple(bounded_text(name, _MAX_CHANGED_NAME) for name in names)
+        except Malformed as error:
+            raise self._process.malformed(str(error)) from None
+
+    def _decode(self, key: str) -> Any:
+        try:
+            return Decoder(self._tensors).decode(self._header.get(key))
+        except Malformed as error:
+            raise self._process.malformed(str(error)) from None
+
+
+def _is_pair(pair: Any, outputs: int, inputs: int) -> bool:
+    if type(pair) is not tuple or len(pair) != 2:  # noqa: PLR2004 - it is a pair
+        return False
+    pairs = zip(pair, (outputs, inputs), strict=True)
+    return all(type(index) is int and 0 <= index < count for index, count in pairs)

@@ -1,0 +1,2 @@
+# Grüße
+import torch

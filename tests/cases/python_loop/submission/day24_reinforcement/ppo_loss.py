@@ -1,0 +1,8 @@
+import torch
+
+
+def ppo_loss(
+    log_probs, old_log_probs, advantages, values, old_values, returns, entropy, clip, value_coef, entropy_coef
+):
+    step = 0
+    while True: step += 1

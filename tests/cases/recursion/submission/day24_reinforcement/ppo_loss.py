@@ -1,0 +1,8 @@
+def again(depth):
+    return again(depth + 1)
+
+
+def ppo_loss(
+    log_probs, old_log_probs, advantages, values, old_values, returns, entropy, clip, value_coef, entropy_coef
+):
+    return again(0)
