@@ -75,6 +75,9 @@ WORK = dedent("""\
     def spinning_thread():
         threading.Thread(target=loop, daemon=True).start()
 
+    def nap(seconds):
+        time.sleep(seconds)
+
     def sleep():
         time.sleep(1e6)
 
@@ -123,7 +126,7 @@ WORK = dedent("""\
             os.write(3, b"x")
 
     def exhaust():
-        for size in (1 << 26, 1 << 20, 1 << 14, 1 << 8):
+        for size in (1 << 26, 1 << 20, 1 << 14, 1 << 8, 1 << 5, 1):
             try:
                 while True:
                     HOARD.append(bytearray(size))
@@ -211,6 +214,14 @@ def test_the_graders_own_time_is_not_the_workers(work: RemoteSubmission) -> None
     work.process.begin(Budget(0.05))
     time.sleep(0.5)  # twice the wall clock's budget, as a slow reference may take
     assert work.call("fine", (1,), {}) == 1
+
+
+def test_the_wall_clock_covers_all_calls_of_a_test(work: RemoteSubmission) -> None:
+    """Naps add up, each of which alone would fit."""
+    work.process.begin(Budget(0.2))
+    work.call("nap", (0.6,), {})
+    with pytest.raises(StudentTimeout, match=r"within 1 s"):
+        work.call("nap", (0.6,), {})
 
 
 def test_a_budget_covers_all_calls_of_a_test_and_is_renewed(work: RemoteSubmission) -> None:
@@ -361,6 +372,11 @@ def test_ended_workers_leave_nothing_behind(server: ForkServer) -> None:
     # One more turn of the server's loop may be due for the last worker.
     RemoteSubmission.start(server, Limits()).process.close()
     assert descriptors(server.pid) <= server_before + 2
+
+
+def test_an_interrupt_at_the_terminal_does_not_reach_the_server(server: ForkServer) -> None:
+    """The server leads a session of its own, so Control-C is for the grader alone."""
+    assert os.getsid(server.pid) == server.pid
 
 
 def gone(pidfd: int) -> bool:

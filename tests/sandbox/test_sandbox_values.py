@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from dlcourse.sandbox.decoder import Decoder, set_state
-from dlcourse.sandbox.tensors import Malformed, Unsendable
+from dlcourse.sandbox.tensors import MAX_LEAD_BYTES, Malformed, Unsendable
 from dlcourse.sandbox.values import MAX_DEPTH, MAX_GENERATORS, MAX_NODES, MAX_TEXT, Encoder
 
 Pair = namedtuple("Pair", "left right")  # noqa: PYI024 - graded code uses the untyped kind
@@ -41,7 +41,8 @@ def there(value: Any) -> Any:
 PLAIN: list[Any] = [
     None, True, False, 0, -1, 2**63 - 1, -(2**63), 2**63, -(2**200), 0.0, -0.0, 1.5, 5e-324,
     float("inf"), float("-inf"), 2 - 3j, complex(float("inf"), -0.0), "", "tensor", "$",
-    "ä\u2028\0", b"", b"\x00\xff", [], [1, [2.0, "x"]], (), (1, (2,)), {},
+    "ä\u2028\0",
+    b"", b"\x00\xff", [], [1, [2.0, "x"]], (), (1, (2,)), {},
     {"a": 1, 2: "b", (3, "c"): None}, {None: 0, 1.5: 1, b"k": 2, True: 3, torch.float32: 4, frozenset({1}): 5},
     set(), {1, "a"}, frozenset({(1, 2)}), torch.Size([2, 0]), torch.float16, torch.device("cpu"),
     slice(1, None, -2),
@@ -113,6 +114,15 @@ def test_one_tensor_met_twice_stays_one() -> None:
     assert first is second
     assert other[0] is first
     assert len(encoder.tensors) == 1
+
+
+def test_far_offsets_share_the_frames_room() -> None:
+    """Storage before the first elements is bounded over all tensors of a value."""
+    tail = torch.zeros(MAX_LEAD_BYTES // 2 + 1, dtype=torch.uint8)[-1:]
+    encoder = Encoder()
+    encoder.encode([tail, tail.view(1), tail.view(1)])
+    kept = [description.get("offset", 0) for description in encoder.descriptions]
+    assert kept == [MAX_LEAD_BYTES // 2, MAX_LEAD_BYTES // 2, 0]
 
 
 def test_one_generator_met_twice_stays_one() -> None:

@@ -65,6 +65,23 @@ def test_a_frame_larger_than_any_buffer_arrives(ends: tuple[Channel, socket.sock
     assert all(map(torch.equal, received.tensors, tensors))
 
 
+@pytest.fixture
+def filled_memory() -> Iterator[None]:
+    """New memory that torch fills with ones, as it does where algorithms are deterministic."""
+    torch.use_deterministic_algorithms(mode=True)
+    yield
+    torch.use_deterministic_algorithms(mode=False)
+
+
+@pytest.mark.usefixtures("filled_memory")
+def test_nothing_lies_before_the_first_element(ends: tuple[Channel, socket.socket]) -> None:
+    """Storage that an offset skips holds zeros, not what happened to be there."""
+    channel, sock = ends
+    sock.sendall(answer({}, torch.arange(8)[5:]))
+    (tensor,) = channel.receive().tensors
+    assert tensor.as_strided((8,), (1,), 0).tolist() == [0, 0, 0, 0, 0, 5, 6, 7]
+
+
 BAD_FRAMES: dict[str, bytes] = {
     "another magic": frame({"tensors": []}, magic=b"DLC2"),
     "text": b"Traceback (most recent call last):",

@@ -99,7 +99,8 @@ def blame(fault: StudentFault) -> Verdict:
         case WrongAnswer():
             return Verdict("failed", (str(fault),))
         case StudentError():
-            return Verdict("error", (_raised(fault),), fault.place, raised=fault)
+            sentences = (_raised(fault), *_explained(fault))
+            return Verdict("error", sentences, fault.place, raised=fault)
         case StudentTimeout():
             return Verdict("error", (_at(str(fault), fault.place),), fault.place, timeout=fault)
         case StudentCrash():
@@ -130,12 +131,19 @@ def line_in(error: BaseException, file: Path) -> int | None:
     return next((frame.lineno for frame in reversed(frames) if frame.filename == str(file)), None)
 
 
+def _explained(error: StudentError) -> tuple[str, ...]:
+    """Why the confinement raised, which the system's own words do not say."""
+    if isinstance(error, PermissionError):
+        return ("graded code can open no file, start no process or program, and use no network",)
+    return ()
+
+
 def _raised(error: StudentError) -> str:
     """One sentence for an exception of graded code."""
     if isinstance(error, MemoryError) or "can't allocate memory" in error.message:
         return _at("ran out of memory", error.place)
     if isinstance(error, NotImplementedError):
-        return _at("is not implemented yet", error.place)
+        return _at("not implemented yet", error.place)
     # Not `str(error)`: a KeyError shows its text as Python would write it.
     first = next(iter(error.message.splitlines()), "")
     name = error.type_name or "an exception without a name"

@@ -1,0 +1,3 @@
+def ppo_loss(*arguments):
+    with open("notes.txt", "w") as notes:
+        notes.write("here")
