@@ -172,7 +172,7 @@ def test_a_stub_costs_each_test_one_repeat_at_most(classroom: Classroom) -> None
     """The first test meets a fresh worker; each later one is repeated once."""
     report = classroom.grade("def double(x):\n    raise NotImplementedError('double')\n", THREE)
     assert attempts(report) == [1, 2, 2]
-    assert report.tests[0].observed[0].startswith("is not implemented yet (`exercise_")
+    assert report.tests[0].observed[0].startswith("not implemented yet (`exercise_")
 
 
 def test_both_isolations_agree(classroom: Classroom) -> None:

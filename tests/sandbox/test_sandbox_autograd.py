@@ -329,6 +329,7 @@ def test_graphs_are_freed_once_nobody_refers_to_them(work: RemoteSubmission) -> 
         (gradient,) = torch.autograd.grad(results[0].sum(), x, create_graph=True)
         del results, gradient
         assert work.call("kept", (), {}) == 0
+        assert work.process._release == []
     finally:
         gc.enable()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import subprocess
 import time
@@ -69,6 +70,23 @@ def test_a_watch_raises_for_the_clock_that_ran_out() -> None:
         with pytest.raises(OutOfTime) as end, watch.waiting():
             watch.wait(ours.fileno(), select.POLLIN)
         assert end.value.clock == "wall"
+
+
+def test_a_wait_survives_signals() -> None:
+    """A signal that the grader handles neither ends a wait nor prolongs it for ever."""
+    caught = []
+    before = signal.signal(signal.SIGALRM, lambda *_: caught.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+    ours, theirs = socket.socketpair()
+    watch = Watch(os.getpid())
+    watch.begin(Budget(0.1))
+    try:
+        with ours, theirs, pytest.raises(OutOfTime), watch.waiting():
+            watch.wait(ours.fileno(), select.POLLIN)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert caught
 
 
 def test_a_watch_forgets_a_pipe_that_was_closed() -> None:

@@ -92,6 +92,11 @@ WORK = dedent("""\
         while True:
             os.write(4, b'Current thread\\n  File "other.py", line 7 in f\\n' * 100)
 
+    def forge_the_trace():
+        os.write(4, b'Current thread\\n  File "other.py", line 7 in f\\n')
+        while True:
+            pass
+
     def close_output():
         os.close(1)
         os.close(2)
@@ -211,17 +216,17 @@ def test_a_worker_that_waits_meets_the_wall_clock(work: RemoteSubmission, functi
 
 def test_the_graders_own_time_is_not_the_workers(work: RemoteSubmission) -> None:
     """What the suite takes between two calls costs the worker nothing."""
-    work.process.begin(Budget(0.05))
-    time.sleep(0.5)  # twice the wall clock's budget, as a slow reference may take
+    work.process.begin(Budget(0.15))
+    time.sleep(1.0)  # more than the wall clock's budget, as a slow reference may take
     assert work.call("fine", (1,), {}) == 1
 
 
 def test_the_wall_clock_covers_all_calls_of_a_test(work: RemoteSubmission) -> None:
     """Naps add up, each of which alone would fit."""
-    work.process.begin(Budget(0.2))
-    work.call("nap", (0.6,), {})
-    with pytest.raises(StudentTimeout, match=r"within 1 s"):
-        work.call("nap", (0.6,), {})
+    work.process.begin(Budget(0.3))
+    work.call("nap", (0.9,), {})
+    with pytest.raises(StudentTimeout, match=r"within 1.5 s"):
+        work.call("nap", (0.9,), {})
 
 
 def test_a_budget_covers_all_calls_of_a_test_and_is_renewed(work: RemoteSubmission) -> None:
@@ -248,6 +253,14 @@ def test_a_flood_of_the_trace_pipe_meets_the_budget(work: RemoteSubmission) -> N
     """The pipe for stack dumps is drained like the others."""
     with pytest.raises(StudentTimeout):
         work.call("flood_the_trace", (), {})
+
+
+def test_a_place_that_was_written_beforehand_is_not_believed(work: RemoteSubmission) -> None:
+    """The place of a timeout is where the worker is when it is asked."""
+    with pytest.raises(StudentTimeout) as timeout:
+        work.call("forge_the_trace", (), {})
+    assert timeout.value.place is not None
+    assert timeout.value.place.file == "work.py"
 
 
 def test_a_flood_of_the_line_meets_the_budget(work: RemoteSubmission) -> None:

@@ -100,7 +100,6 @@ class Watch:
 
     def wait(self, fd: int, events: int) -> None:
         """Return once `fd` is ready for `events`; raises OutOfTime."""
-        self._forget_closed()
         self._poll.register(fd, events)
         while True:
             ready = [number for number, _ in self._poll.poll(1000 * self._patience())]

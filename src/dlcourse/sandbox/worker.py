@@ -20,7 +20,7 @@ import faulthandler
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
 
 _Reply = tuple[dict[str, Any], Encoder]
-
-_RESERVE_BYTES: Final = 8 << 20
 
 
 def serve(sock: socket.socket, trace_fd: int, layers: list[dict[str, Any]]) -> None:
@@ -85,8 +83,6 @@ class Worker:
         self._drivers: dict[str, Callable[..., Any]] = {}
         self._graphs = Graphs()
         self._entry: CodeType | None = None
-        # Address space for telling of an exception when graded code has used up the rest.
-        self._reserve: bytearray | None = bytearray(_RESERVE_BYTES)
 
     def answer(self, frame: Frame) -> _Reply:
         """Do what `frame` asks; whatever graded code raises becomes an answer too."""
@@ -102,8 +98,6 @@ class Worker:
             return {"status": "unsendable", "kind": str(error)}, Encoder()
         # Graded code may raise SystemExit and KeyboardInterrupt as it likes.
         except BaseException as error:  # noqa: BLE001
-            if isinstance(error, MemoryError):
-                self._reserve = None
             return {"status": "raised", **self._described(error)}, Encoder()
         return {"status": "answer", **reply}, encoder
 
