@@ -24,6 +24,10 @@ lint: $(READY) ## check style, format and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy benchmarks/*.py
+	$(BIN)/mypy exercises/*/*.py
+	$(BIN)/mypy solutions/*/*.py
+	$(BIN)/mypy graders/*/test_*.py
 	@set -e; for folder in $(TEST_FOLDERS); do \
 		echo "$(BIN)/mypy $${folder}*.py"; $(BIN)/mypy $${folder}*.py; \
 	done
