@@ -229,6 +229,15 @@ def test_a_fixture_that_fails_is_the_suite_s_fault(classroom: Classroom) -> None
     assert outcomes(report) == ["broken", "broken", "broken"]
 
 
+def test_a_lost_worker_server_is_the_grader_s_fault(classroom: Classroom) -> None:
+    """Without workers there is no verdict: the exercise has one broken test and no score."""
+    lost = "from dlcourse.errors import DlcourseError; raise DlcourseError('it is gone')"
+    report = classroom.grade(DOUBLE, suite(lost))
+    assert outcomes(report) == ["broken"]
+    assert report.tests[0].observed == ("it is gone",)
+    assert report.score is None
+
+
 def test_long_messages_are_bounded(classroom: Classroom) -> None:
     """A message of megabytes does not make a report of megabytes."""
     source = "def double(x):\n    raise ValueError('A' * 10_000_000)\n"

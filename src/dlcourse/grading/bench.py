@@ -63,6 +63,8 @@ class Bench:
     def _answer(self, shelf: SuiteShelf, kind: str, job: Job) -> None:
         try:
             suite = self._suite(shelf, job)
+            # The server has loaded while the suite was collected.
+            self._server.await_ready()
         except DlcourseError as error:
             self._send(_broken(str(error)))
             return

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import pytest
 from torch.autograd.gradcheck import GradcheckError
 
+from dlcourse.errors import DlcourseError
 from dlcourse.sandbox.faults import (
     Place,
     StudentCrash,
@@ -73,6 +74,9 @@ def verdict_on(failure: Failure | None, suite: Path) -> Verdict | None:
     match failure.error:
         case StudentFault() as fault:
             return blame(fault)
+        case DlcourseError() as ours:
+            # No verdict on graded code: the whole exercise is the grader's fault then.
+            raise ours
         case pytest.skip.Exception() as skipped:
             return Verdict("skipped", (str(skipped)[:_MAX_SENTENCE],))
         case Mismatch() as mismatch:
