@@ -55,15 +55,17 @@ def _seen(test: TestReport) -> Iterator[Line]:
     if len(test.observed) > _MAX_OBSERVED:
         yield _dim(f"[{len(test.observed) - _MAX_OBSERVED:,} more observations]")
     if test.raised is not None:
-        yield from _exception(test.raised)
-    if test.location is not None and not _is_shown(test.location, test.raised):
+        yield from _exception(test.raised, told=_is_told(test.raised, test.observed))
+    if test.location is not None and not _is_shown(test.location, test):
         yield _dim(f"at {test.location.file}:{test.location.line}")
 
 
-def _exception(raised: Raised) -> Iterator[Line]:
+def _exception(raised: Raised, *, told: bool) -> Iterator[Line]:
+    """The exception's own words, less its first line where a sentence has told it."""
     message = excerpt(raised.message, lines=_MAX_MESSAGE)
     name = f"{raised.type}: " if raised.message.strip() else raised.type
-    yield Line((Span(name, "bold"), Span(message[0])), _INDENT)
+    if not told:
+        yield Line((Span(name, "bold"), Span(message[0])), _INDENT)
     for line in message[1:]:
         yield Line((Span(line),), _INDENT + 2)
     if raised.traceback.strip():
@@ -73,10 +75,19 @@ def _exception(raised: Raised) -> Iterator[Line]:
             yield Line((Span(code, "dim"),), _INDENT, lead)
 
 
-def _is_shown(location: Location, raised: Raised | None) -> bool:
-    """Whether a frame of the traceback names the place already."""
-    place = rf'"{re.escape(location.file)}", line {location.line}\b'
-    return raised is not None and re.search(place, raised.traceback) is not None
+def _is_told(raised: Raised, observed: tuple[str, ...]) -> bool:
+    """Whether a sentence holds the exception's type and the first line of its message."""
+    first = next(iter(raised.message.splitlines()), "")
+    return any(raised.type in sentence and first in sentence for sentence in observed)
+
+
+def _is_shown(location: Location, test: TestReport) -> bool:
+    """Whether a sentence or a frame of the traceback names the place already."""
+    sentence = f"`{location.file}`, line {location.line})"
+    frame = rf'"{re.escape(location.file)}", line {location.line}\b'
+    return any(sentence in told for told in test.observed) or (
+        test.raised is not None and re.search(frame, test.raised.traceback) is not None
+    )
 
 
 def _printed(output: str, margin: str) -> Iterator[Line]:
