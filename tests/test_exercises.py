@@ -94,9 +94,11 @@ def test_stub_earns_nothing(bench: Bench, exercise: Exercise) -> None:
 
 @pytest.mark.parametrize(("exercise", "mistake"), MISTAKES)
 def test_mistake_loses_its_test(bench: Bench, exercise: Exercise, mistake: Mistake) -> None:
-    """A planted mistake does not pass the test that is named for it."""
+    """A planted mistake does not pass the test that is named for it, and trips no test up."""
     tests = bench.grade(exercise, mistake.apply(exercise.solution.read_text()))
     assert outcomes(tests)[mistake.test] in {"failed", "error"}
+    told = [sentence for test in tests.values() for sentence in test["observed"]]
+    assert not [sentence for sentence in told if "is of no use" in sentence]
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)

@@ -420,7 +420,9 @@ def test_gradient_reaches_the_networks_alone(
             batch[new][:2] = batch[old][:2]
         assert_gradients(student, (*requiring(batch, *range(7)), *settings), upstream)
     inputs = (*requiring(small, LOG_PROBS, VALUES, ENTROPY), *small_settings)
-    assert_gradcheck(student.ppo_loss, inputs, names=NAMES, what="the loss")
+    assert_gradcheck(
+        student.ppo_loss, inputs, names=NAMES, what="the loss", reference=expected_loss
+    )
 
 
 @points(1)
@@ -463,7 +465,7 @@ def test_inputs_of_any_strides_are_left_as_they_are(
 def test_bad_arguments_are_refused(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
-    """Unequal lengths, other shapes, an empty batch and a clip that is not positive are refused."""
+    """Unequal lengths, other shapes, an empty batch and a clip below or at 0 raise a ValueError."""
     batch, settings = draw_case(gen, 4, device)
     student.ppo_loss(*batch, *settings)  # a good call is not refused
     for place, tensor in enumerate(batch):

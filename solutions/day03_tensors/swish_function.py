@@ -13,9 +13,9 @@ class Swish(torch.autograd.Function):
 
     With z = beta * x and the logistic function sigmoid(z) = 1 / (1 + exp(-z))::
 
-        y     = x * sigmoid(z)                      elementwise
-        dx    = g * (derivative of y for x)         elementwise
-        dbeta = sum(g * (derivative of y for beta)) over all elements of x
+        y     = x * sigmoid(z)                                   elementwise
+        dx    = g * (derivative of y with respect to x)          elementwise
+        dbeta = sum(g * (derivative of y with respect to beta))  over all elements of x
 
     where g is the upstream gradient, of the shape of y, and sigmoid' = sigmoid * (1 - sigmoid).
     The two derivatives are yours to find.

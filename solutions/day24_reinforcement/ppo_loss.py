@@ -49,7 +49,8 @@ def ppo_loss(
         old_values: [B], its estimates at the time when the actions were taken.
         returns: [B], the targets of the critic.
         entropy: [B], the entropy (in nats) of the policy in training at each state.
-        clip: how far the ratio may count away from 1, and a value away from its old one.
+        clip: how far the ratio may move from 1, and a value from its old one, before it is
+            clipped; positive.
         value_coef: weight of the value term; 0 switches it off.
         entropy_coef: weight of the entropy bonus; 0 switches it off.
 
@@ -96,9 +97,10 @@ def ppo_loss(
 
     Source:
         Schulman et al., "Proximal Policy Optimization Algorithms" (2017, arXiv:1707.06347):
-        equation 7 (the clipped objective) and equation 9 (the three terms). The clipped value
-        loss and the normalised advantages are among the details examined by Engstrom et al.,
-        "Implementation Matters in Deep Policy Gradients" (2020, arXiv:2005.12729).
+        equation 7 (the clipped objective) and equation 9 (the three terms). Clipping the value
+        loss is one of the details that Engstrom et al. examine in "Implementation Matters in Deep
+        Policy Gradients" (2020, arXiv:2005.12729). Normalised advantages and the factor 1/2 are
+        usual in implementations; the bound of 20 is this course's own.
     """
     batch = (log_probs, old_log_probs, advantages, values, old_values, returns, entropy)
     _check(batch, clip)

@@ -53,8 +53,7 @@ def test_the_report_says_which_folder_was_graded_and_how_to_repeat_it() -> None:
     """The page names a folder that is not the current one, and the command of the same run."""
     lines = run(*GRADE_OUTCOMES, "--only", "small_logits", "--seed", "7").stdout.splitlines()
     assert lines[0] == "checking files in examples/outcomes/submission"
-    words = " ".join(" ".join(lines).split())
-    assert words.endswith(f"`dlcourse {' '.join(GRADE_OUTCOMES)} --only small_logits --seed 7`")
+    assert lines[-1] == f"  dlcourse {' '.join(GRADE_OUTCOMES)} --only small_logits --seed 7"
 
 
 def test_the_command_of_the_same_run_can_be_pasted() -> None:

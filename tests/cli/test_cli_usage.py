@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_program import run
+from cli_program import environment, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,12 +52,27 @@ def test_what_was_typed_wrong_is_answered_in_one_sentence(typed: str) -> None:
     assert ended.stderr == f"Error: {_WRONG[typed]}\n"
 
 
+def test_a_run_that_no_seed_repeats_says_so(tmp_path: Path) -> None:
+    """Where no secret can be kept, no command is offered that would not repeat the run."""
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "secret"
+    ended = run(
+        *("check", "ppo_loss", "--only", "bad_arguments_are_refused"),
+        env=environment(DLCOURSE_SECRET_FILE=str(place)),
+    )
+    assert ended.stderr == (
+        f"No `--seed` can repeat this run: its secret cannot be kept in `{place}`; "
+        "set `DLCOURSE_SECRET_FILE` to a file that you can write.\n"
+    )
+    assert "--seed" not in ended.stdout
+
+
 def test_a_test_that_no_suite_holds_is_refused() -> None:
     """`--only` with a name that is near a test's offers that test."""
     ended = run("check", "ppo_loss", "--only", "gradient_reaches_the_networks")
     assert ended.returncode == 2
     assert ended.stderr == (
-        "Error: `test_gradient_reaches_the_networks` is no test of this exercise:"
+        "Error: `test_gradient_reaches_the_networks` names no test here:"
         " did you mean `--only test_gradient_reaches_the_networks_alone`?\n"
     )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
 from classroom import DOUBLE, outcomes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from classroom import Classroom
 
 VALUE = """
@@ -227,6 +230,32 @@ def test_a_fixture_that_fails_is_the_suite_s_fault(classroom: Classroom) -> None
         """,
     )
     assert outcomes(report) == ["broken", "broken", "broken"]
+
+
+def test_no_argument_is_printed_for_a_traceback(classroom: Classroom, tmp_path: Path) -> None:
+    """What a frame of a failed test holds may take minutes and gigabytes to print."""
+    witness = tmp_path / "printed"
+    loud = f"""
+        def test_it(student):
+            fail(Loud())
+        class Loud:
+            def __repr__(self):
+                open({str(witness)!r}, "w").close()
+                return "loud"
+        def fail(loud):
+            assert loud is None
+        """
+    assert classroom.only_test(DOUBLE, textwrap.dedent(loud)).outcome == "failed"
+    assert not witness.exists()
+
+
+def test_there_is_no_score_while_an_exercise_could_not_be_graded(classroom: Classroom) -> None:
+    """Who brings the grader down does not raise the mean of the others."""
+    right, broken = classroom.exercise(), classroom.exercise("import nothing_of_this_name\n")
+    workdir = classroom.submission((right, DOUBLE), (broken, DOUBLE))
+    report = classroom.check(workdir, right, broken)
+    assert [exercise.score for exercise in report.exercises] == [1.0, None]
+    assert report.score is None
 
 
 def test_a_lost_worker_server_is_the_grader_s_fault(classroom: Classroom) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from classroom import DOUBLE, SUITE, outcomes
+from classroom import DOUBLE, KEY, SUITE, Classroom, outcomes
+
+from dlcourse.grading.client import GraderProcess
+from dlcourse.grading.job import GraderSettings
 
 if TYPE_CHECKING:
-    from classroom import Classroom
+    from pathlib import Path
 
     from dlcourse.grading.report import ExerciseReport
 
@@ -132,6 +135,17 @@ def test_a_sleeper_is_not_repeated(classroom: Classroom) -> None:
     assert outcomes(report) == ["passed", "error"]
     assert attempts(report) == [1, 1]
     assert report.tests[1].observed[0].startswith("gave no answer within 2.5 s")
+
+
+def test_after_too_long_a_time_the_rest_is_not_run(tmp_path: Path) -> None:
+    """Sleeps that no limit of a single test sees do not stretch an exercise without end."""
+    with GraderProcess() as grader:
+        grader.configure(GraderSettings(hidden=(), secret=KEY, most_wall=0.5))
+        classroom = Classroom(tmp_path, grader)
+        source = "import time\ndef double(x):\n    time.sleep(0.6)\n    return 2 * x\n"
+        report = classroom.grade(source, THREE)
+    assert outcomes(report) == ["passed", "error", "error"]
+    assert report.tests[1].observed == ("not run: the tests before it took too long",)
 
 
 def test_the_time_limit_follows_the_solution(classroom: Classroom) -> None:

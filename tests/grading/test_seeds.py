@@ -122,6 +122,7 @@ def test_the_secret_is_made_once_for_its_owner_alone(
     monkeypatch.delenv("DLCOURSE_SECRET_FILE", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     secret = load_secret()
+    assert secret.kept
     (path,) = (tmp_path / "state" / "dlcourse").iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert load_secret() == secret
@@ -136,7 +137,7 @@ def test_a_secret_of_any_length_is_read_from_the_named_file(
     file = tmp_path / "secret"
     file.write_text("correct horse battery staple\n")
     monkeypatch.setenv("DLCOURSE_SECRET_FILE", str(file))
-    assert len(load_secret()) == 32
+    assert len(load_secret().value) == 32
     assert file.read_text() == "correct horse battery staple\n"
 
 
@@ -155,4 +156,6 @@ def test_without_a_place_for_it_the_secret_lasts_for_the_run(
     """Where no file can be kept, grading still works, with a secret that nobody knows."""
     (tmp_path / "file").touch()
     monkeypatch.setenv("DLCOURSE_SECRET_FILE", str(tmp_path / "file" / "secret"))
-    assert load_secret() != load_secret()
+    first, second = load_secret(), load_secret()
+    assert first.value != second.value
+    assert not first.kept

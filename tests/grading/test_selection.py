@@ -35,8 +35,14 @@ def test_an_unknown_test_is_refused_before_anything_runs(classroom: Classroom) -
     with pytest.raises(UsageError) as caught:
         classroom.grade(DOUBLE, only=("test_vlaue",))
     assert str(caught.value) == (
-        "`test_vlaue` is no test of this exercise: did you mean `--only test_value`?"
+        "`test_vlaue` names no test here: did you mean `--only test_value`?"
     )
+
+
+def test_a_name_like_no_other_is_answered_with_all(classroom: Classroom) -> None:
+    """Where nothing is near, the names there are stand in the sentence."""
+    with pytest.raises(UsageError, match="`test_x` names no test here: there are `test_value`, "):
+        classroom.grade(DOUBLE, only=("test_x",))
 
 
 def test_a_name_needs_to_be_known_to_one_of_several_exercises(classroom: Classroom) -> None:

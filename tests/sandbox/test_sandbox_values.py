@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from dlcourse.sandbox.decoder import Decoder, set_state
+from dlcourse.sandbox.decoder import Decoder
+from dlcourse.sandbox.generators import restore
 from dlcourse.sandbox.tensors import MAX_LEAD_BYTES, Malformed, Unsendable
 from dlcourse.sandbox.values import MAX_DEPTH, MAX_GENERATORS, MAX_NODES, MAX_TEXT, Encoder
 
@@ -291,11 +292,11 @@ def test_lone_surrogates_become_printable() -> None:
 def test_a_forged_state_of_a_generator_is_refused(fill: int) -> None:
     """Bytes of the right number that are no state of a generator are refused by torch's check."""
     with pytest.raises(Malformed):
-        set_state(torch.Generator(), torch.full_like(STATE, fill))
+        restore(torch.Generator(), torch.full_like(STATE, fill))
 
 
 @pytest.mark.parametrize("state", [STATE[:-1], STATE.to(torch.int8), STATE.reshape(1, -1)])
 def test_a_state_of_the_wrong_kind_is_refused(state: torch.Tensor) -> None:
     """Shape and dtype of a generator's state are checked before torch sees it."""
     with pytest.raises(Malformed):
-        set_state(torch.Generator(), state)
+        restore(torch.Generator(), state)

@@ -248,6 +248,16 @@ def test_errors_about_the_diagonal_are_located(mask: torch.Tensor, words: str) -
     assert told(wrong, random(4, 4)) == f"All of them lie {words} of the last two axes."
 
 
+def test_errors_in_a_vector_are_counted_and_no_more() -> None:
+    """A vector has no slices: the count and the first index are all there is to tell."""
+    right = torch.zeros(9)
+    wrong = right.clone()
+    wrong[2], wrong[5] = 0.25, 7.0
+    assert diagnose(wrong, right, 0, 0) == (
+        "The result differs at 2 of 9 elements, the first at index 2.",
+    )
+
+
 def test_one_error_and_all_errors_have_no_place() -> None:
     """A single element is located by its index, and errors everywhere keep to no place."""
     wrong = random(4, 5)

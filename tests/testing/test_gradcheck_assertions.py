@@ -69,6 +69,18 @@ class _Leaky(_Swish):
         return by_x + 1e-10, by_beta
 
 
+class _ConstantAfterwards:
+    """The right value at first, and ever after the same one, whose derivative is zero."""
+
+    def __init__(self) -> None:
+        self._kept: torch.Tensor | None = None
+
+    def __call__(self, x: torch.Tensor, beta: torch.Tensor) -> torch.Tensor:
+        if self._kept is None:
+            self._kept = (x * torch.sigmoid(beta * x)).detach()
+        return self._kept + 0 * x
+
+
 class _Square(torch.autograd.Function):
     """`x * x` with a backward that the upstream gradient passes without its graph."""
 
@@ -330,3 +342,12 @@ def test_faults_of_graded_code_pass_through() -> None:
 
     with pytest.raises(LookupError):
         assert_gradcheck(broken, (X,))
+
+
+@pytest.mark.parametrize("assert_claim", [assert_gradcheck, assert_gradgradcheck])
+def test_a_reference_shows_a_constant(assert_claim: Callable[..., None]) -> None:
+    """A constant agrees with its own derivative, so values are compared near the inputs too."""
+    assert_gradcheck(_ConstantAfterwards(), (X, BETA))
+    with pytest.raises(Mismatch, match="differs at"):
+        assert_claim(_ConstantAfterwards(), (X, BETA), reference=swish)
+    assert_claim(_Swish.apply, (X, BETA), reference=swish)

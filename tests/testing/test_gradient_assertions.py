@@ -101,7 +101,7 @@ def test_a_gradient_where_the_reference_has_none_is_refused() -> None:
     sentence = refused(
         assert_gradients_match, scaled, lambda x, w: scaled(x, w.detach()), (X, W), UP, names=NAMES
     )
-    assert "The gradient of `w` differs at 5 of 5 elements" in sentence
+    assert sentence == "A gradient reaches `w`, which must get none."
 
 
 def test_nan_in_a_gradient_is_told() -> None:

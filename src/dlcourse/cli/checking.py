@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import click
 
 from dlcourse.cli.output import open_output, write_document
 from dlcourse.cli.workplace import announcement, find_workplace, require_files
@@ -10,12 +12,18 @@ from dlcourse.course import find_course, load_course
 from dlcourse.grading.check import Request, check, hidden_paths
 from dlcourse.grading.job import GraderSettings
 from dlcourse.grading.report import Outcome
-from dlcourse.grading.seeds import load_secret, new_run
+from dlcourse.grading.seeds import load_secret, new_run, secret_path
 
 if TYPE_CHECKING:
     from dlcourse.cli.options import CheckOptions
     from dlcourse.grading.client import GraderProcess
     from dlcourse.grading.report import ExerciseReport, Report, TestReport
+
+
+_NOT_REPEATABLE: Final = (
+    "No `--seed` can repeat this run: its secret cannot be kept in `{}`; "
+    "set `DLCOURSE_SECRET_FILE` to a file that you can write."
+)
 
 
 def run_check(grader: GraderProcess, options: CheckOptions) -> int:
@@ -26,11 +34,15 @@ def run_check(grader: GraderProcess, options: CheckOptions) -> int:
         CourseError: the course or the grader is broken.
     """
     request = _read(options)
-    settings = GraderSettings(hidden=hidden_paths(request.course), secret=load_secret().hex())
-    grader.configure(settings)
+    secret = load_secret()
+    hidden = hidden_paths(request.course)
+    grader.configure(GraderSettings(hidden=hidden, secret=secret.value.hex()))
+    if not secret.kept:
+        click.echo(_NOT_REPEATABLE.format(secret_path()), err=True)
     if options.as_json:
         return exit_status(_print_json(request, grader))
-    return exit_status(_print_page(request, grader, options.replay(request.run)))
+    replay = options.replay(request.run) if secret.kept else None
+    return exit_status(_print_page(request, grader, replay))
 
 
 def exit_status(report: Report) -> int:
@@ -64,7 +76,7 @@ def _print_json(request: Request, grader: GraderProcess) -> Report:
     return report
 
 
-def _print_page(request: Request, grader: GraderProcess, replay: str) -> Report:
+def _print_page(request: Request, grader: GraderProcess, replay: str | None) -> Report:
     from dlcourse.reports.terminal import TerminalReport  # noqa: PLC0415 - while the grader loads
 
     console = open_output()

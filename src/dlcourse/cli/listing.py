@@ -87,7 +87,8 @@ def _level(page: Page, difficulty: int) -> tuple[str, str]:
 def _closing(course: Course, listed: _Listed) -> Iterator[Line]:
     exercises = [exercise for _, exercises in listed for exercise in exercises]
     hours, minutes = divmod(sum(exercise.minutes for exercise in exercises), 60)
-    total = f"{counted(len(exercises), 'exercise')}, {hours} h {minutes} min of work"
+    spent = f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    total = f"{counted(len(exercises), 'exercise')}, {spent} of work"
     yield Line((Span(f"{total}; a bar shows the difficulty, from 1 to {_HARDEST}.", "dim"),))
     do = "Copy a stub out of" if is_built_in(course) else "Fill in a stub in"
     folder = Span(f"`{shown(course.root / 'exercises')}`", "cyan")

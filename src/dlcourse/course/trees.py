@@ -75,7 +75,10 @@ def _missing(root: Path, day: DayDraft, name: str) -> Iterator[Defect]:
     for path in (layout.stub_file, layout.solution_file, layout.suite_file):
         file = path(day.folder, name)
         if not (root / file).is_file():
-            remedy = f"write it, or take `{name}` out of `{day.file}`"
+            remedy = (
+                f"restore it with `git restore {file}`, write it, "
+                f"or take `{name}` out of `{day.file}`"
+            )
             yield Defect(file, "", "does not exist", remedy)
 
 

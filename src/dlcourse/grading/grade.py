@@ -103,6 +103,7 @@ def _setting(
         device=torch.device(job.device),
         seed_for=seed_for,
         least_cpu=tools.settings.least_cpu,
+        most_wall=tools.settings.most_wall,
         fresh_for_every_test=job.isolation == "test",
     )
 

@@ -13,7 +13,8 @@ class GraderSettings:
 
     `hidden` are paths that no worker may read, `secret` (hexadecimal) is what seeds derive from,
     `warm` prepares for many submissions rather than for one. No test is ended before it has used
-    `least_cpu` seconds; a suite that says nothing for `patience` seconds is given up.
+    `least_cpu` seconds; a suite that says nothing for `patience` seconds is given up. After
+    `most_wall` seconds no further test of an exercise is begun, which sleepers would stretch.
     """
 
     hidden: tuple[str, ...]
@@ -21,6 +22,7 @@ class GraderSettings:
     warm: bool = False
     least_cpu: float = 2.0
     patience: float = 900.0
+    most_wall: float = 180.0
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> GraderSettings:

@@ -23,7 +23,14 @@ def earned(tests: Iterable[TestReport]) -> float:
 
 
 def overall(exercises: Iterable[ExerciseReport]) -> float | None:
-    """The mean of the exercises' scores by weight, from 0 to 1; None where nothing counts."""
+    """The mean of the exercises' scores by weight, from 0 to 1.
+
+    None where nothing counts, or where an exercise could not be graded: leaving it out would
+    reward whoever brought the grader down.
+    """
+    exercises = tuple(exercises)
+    if any(not exercise.versions.suite for exercise in exercises):
+        return None
     scores = [(exercise.weight, exercise.score) for exercise in exercises]
     weight = sum(share for share, score in scores if score is not None)
     if not weight:

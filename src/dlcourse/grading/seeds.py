@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -30,20 +31,29 @@ def derive_seed(secret: bytes, *context: str | int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def load_secret() -> bytes:
+@dataclass(frozen=True)
+class Secret:
+    """What seeds derive from; `kept` says whether a later run will find the same one."""
+
+    value: bytes
+    kept: bool
+
+
+def load_secret() -> Secret:
     """Read this user's secret, making it on first use.
 
     Where no file can be kept (a read-only home), the secret lasts for this run only, and the
     run's number cannot repeat it.
     """
-    path = _secret_path()
+    path = secret_path()
     try:
-        return _read_secret(path) or _create_secret(path)
+        return Secret(_read_secret(path) or _create_secret(path), kept=True)
     except OSError:
-        return secrets.token_bytes(_SECRET_BYTES)
+        return Secret(secrets.token_bytes(_SECRET_BYTES), kept=False)
 
 
-def _secret_path() -> Path:
+def secret_path() -> Path:
+    """Where this user's secret is kept: `$DLCOURSE_SECRET_FILE`, else with the user's state."""
     named = os.environ.get("DLCOURSE_SECRET_FILE")
     if named:
         return Path(named)

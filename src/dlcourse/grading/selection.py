@@ -17,13 +17,14 @@ def means(asked: str, test: str) -> bool:
 
 
 def require_known(asked: Iterable[str], tests: Collection[str]) -> None:
-    """Raise UsageError for a name that means none of `tests`, naming the one nearest to it."""
+    """Raise UsageError for a name that means none of `tests`, naming the nearest one or all."""
     for name in asked:
         if any(means(name, test) for test in tests):
             continue
-        near = difflib.get_close_matches(name, tests, n=1, cutoff=0)
-        hint = f": did you mean `--only {near[0]}`?" if near else ""
-        raise UsageError(f"`{name}` is no test of this exercise{hint}")
+        near = difflib.get_close_matches(name, tests, n=1, cutoff=0.8)
+        there = ", ".join(f"`{test}`" for test in tests)
+        hint = f"did you mean `--only {near[0]}`?" if near else f"there are {there}"
+        raise UsageError(f"`{name}` names no test here: {hint}")
 
 
 def select(asked: Sequence[str], requirements: dict[str, tuple[str, ...]]) -> set[str]:

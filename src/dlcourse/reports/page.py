@@ -65,6 +65,10 @@ class Page:
         room = self.width - line.indent - lead.cell_len
         self._emit_all(line.indent, lead, self._rows(line, room))
 
+    def write_whole(self, line: Line) -> None:
+        """Write `line` in one piece, however long: a command that is to be pasted."""
+        self._emit(line.indent, self._joined((line.lead, *line.spans)))
+
     def write_row(self, line: Line, tail: tuple[Span, ...]) -> None:
         """Write `line` with `tail` at the right margin of its last row, or beneath if narrow."""
         lead, right = self._text(line.lead), self._joined(tail)

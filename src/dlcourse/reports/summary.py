@@ -41,8 +41,9 @@ def write_summary(page: Page, report: Report, replay: str | None) -> None:
     """Write everything that follows the last exercise."""
     if len(report.exercises) > 1:
         _write_overview(page, report)
-    for line in _closing(page, report, replay):
+    for line in _closing(page, report):
         page.write(line)
+    _write_seed(page, report.seed, replay)
 
 
 def _write_overview(page: Page, report: Report) -> None:
@@ -73,7 +74,7 @@ def _write_bar(page: Page, name: str, score: float | None, numbers: str, *, note
     )
 
 
-def _closing(page: Page, report: Report, replay: str | None) -> Iterator[Line]:
+def _closing(page: Page, report: Report) -> Iterator[Line]:
     yield _totals(report)
     counts = report.counts()
     if counts[Outcome.BROKEN]:
@@ -82,7 +83,6 @@ def _closing(page: Page, report: Report, replay: str | None) -> Iterator[Line]:
     claims = sum(test.claims for exercise in report.exercises for test in exercise.tests)
     if claims:
         yield _claims(claims, page.glyphs.claim)
-    yield _seed(report.seed, replay)
 
 
 def _totals(report: Report) -> Line:
@@ -134,7 +134,10 @@ def _claims(count: int, glyph: str) -> Line:
     return Line((Span(sentence, "dim"),), lead=Span(f"{glyph} ", "dim"))
 
 
-def _seed(seed: int, replay: str | None) -> Line:
+def _write_seed(page: Page, seed: int, replay: str | None) -> None:
+    """Write the number of the run and, on a line of its own, the command that repeats it."""
     if replay is None:
-        return Line((Span(f"seed {seed}", "dim"),))
-    return Line((Span(f"seed {seed}: repeat with ", "dim"), Span(f"`{replay}`")))
+        page.write(Line((Span(f"seed {seed}", "dim"),)))
+        return
+    page.write(Line((Span(f"seed {seed}; the same inputs again:", "dim"),)))
+    page.write_whole(Line((Span(replay),), 2))

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
-from dlcourse.sandbox.decoder import Decoder, item, set_state
+from dlcourse.sandbox.decoder import Decoder, item
+from dlcourse.sandbox.faults import WrongAnswer
+from dlcourse.sandbox.generators import Reseeded, advance
 from dlcourse.sandbox.graph import Exchange
 from dlcourse.sandbox.observation import Observation
 from dlcourse.sandbox.observe import tensors_in
@@ -78,7 +80,12 @@ class Call:
             raise self._process.malformed("the number of generators")
         for generator, index in zip(generators, states, strict=True):
             try:
-                set_state(generator, item(self._tensors, index))
+                advance(generator, item(self._tensors, index))
+            except Reseeded:
+                raise WrongAnswer(
+                    "a generator came back in a state that no draws lead to: draw from the "
+                    "generator that you are given, and leave its seed alone"
+                ) from None
             except Malformed as error:
                 raise self._process.malformed(str(error)) from None
 

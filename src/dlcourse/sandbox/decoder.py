@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
+from dlcourse.sandbox.generators import restore
 from dlcourse.sandbox.tensors import DTYPES, Malformed
 from dlcourse.sandbox.values import (
     DEVICES,
@@ -230,19 +231,9 @@ def _decode_generator(decoder: Decoder, tree: dict[str, Any], _: int) -> torch.G
     number = _index(tree.get("v"), MAX_GENERATORS)
     if number not in decoder.generators:
         generator = torch.Generator()
-        set_state(generator, decoder.tensor(tree))
+        restore(generator, decoder.tensor(tree))
         decoder.generators[number] = generator
     return decoder.generators[number]
-
-
-def set_state(generator: torch.Generator, state: torch.Tensor) -> None:
-    """Set a generator's state from the wire; raises Malformed for what is not a state."""
-    if state.dtype is not torch.uint8 or state.shape != generator.get_state().shape:
-        raise Malformed("not the state of a generator")
-    try:
-        generator.set_state(state.contiguous())
-    except RuntimeError:
-        raise Malformed("not the state of a generator") from None
 
 
 _TAGGED: Final[dict[str, Callable[[Decoder, dict[str, Any], int], Any]]] = {

@@ -85,7 +85,9 @@ def _open(path: PurePosixPath, flags: int, folder: int) -> int:
     try:
         return os.open(path.name, flags, dir_fd=folder)
     except FileNotFoundError:
-        raise Unreadable(f"`{path}` does not exist: hand it in under this name") from None
+        raise Unreadable(
+            f"`{path}` does not exist here: copy the stub to this place and fill it in"
+        ) from None
     except OSError as error:
         if error.errno not in _WRONG_KIND:
             raise

@@ -18,6 +18,7 @@ from torch.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from dlcourse.sandbox.observe import tensors_in
 from dlcourse.testing.mismatch import Mismatch, capital, input_names
 from dlcourse.testing.replicas import replicas
+from dlcourse.testing.values import assert_values_match
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ _RTOL = 1e-6
 _ATOL = 1e-8
 # Two runs of one backward may add in another order on a GPU.
 _NONDETERMINISM = 1e-12
+_VALUE_ROUNDINGS = 1e4
 
 _JACOBIAN = re.compile(r"mismatch for output \d+ with respect to input (\d+)")
 _DETACHED = "expected to be zero"
@@ -44,6 +46,7 @@ def assert_gradcheck(
     atol: float = _ATOL,
     names: Sequence[str] | None = None,
     what: str = "the result",
+    reference: Callable[..., Any] | None = None,
 ) -> None:
     """Assert that the gradients of `f` are the derivatives of its values.
 
@@ -56,14 +59,18 @@ def assert_gradcheck(
         atol: absolute tolerance for an element of the Jacobian.
         names: what the learner knows the inputs as.
         what: what the learner knows the result as.
+        reference: the right function. Every value is compared with its own, near the inputs too:
+            a constant would otherwise pass, whose derivative is zero.
 
     Raises:
-        Mismatch: a gradient is no derivative of the value, or is missing.
+        Mismatch: a gradient is no derivative of the value, or is missing; a value is wrong.
         ValueError: an input that requires a gradient is in another precision, or none does.
     """
     labels = _labels(inputs, names)
     _require_double(inputs)
-    check = partial(gradcheck, _flat(f), replicas(inputs), eps=eps, rtol=rtol, atol=atol)
+    check = partial(
+        gradcheck, _flat(f, reference, what), replicas(inputs), eps=eps, rtol=rtol, atol=atol
+    )
     failure = _failure(check)
     if failure is not None:
         raise Mismatch(_first_order(failure, labels, what))
@@ -78,6 +85,7 @@ def assert_gradgradcheck(
     atol: float = _ATOL,
     names: Sequence[str] | None = None,
     what: str = "the result",
+    reference: Callable[..., Any] | None = None,
 ) -> None:
     """Assert that the gradients of `f` can be differentiated again, and rightly so.
 
@@ -91,7 +99,9 @@ def assert_gradgradcheck(
     if not outputs:
         raise Mismatch(_first_order(_DETACHED, labels, what))
     upstream = _upstream(outputs, inputs)
-    check = partial(gradgradcheck, _flat(f), leaves, upstream, eps=eps, rtol=rtol, atol=atol)
+    check = partial(
+        gradgradcheck, _flat(f, reference, what), leaves, upstream, eps=eps, rtol=rtol, atol=atol
+    )
     failure = _failure(check)
     if failure is not None:
         raise Mismatch(_second_order(failure, labels))
@@ -106,9 +116,21 @@ def _labels(inputs: tuple[Any, ...], names: Sequence[str] | None) -> list[str]:
     ]
 
 
-def _flat(f: Callable[..., Any]) -> Callable[..., tuple[torch.Tensor, ...]]:
+def _flat(
+    f: Callable[..., Any], reference: Callable[..., Any] | None, what: str
+) -> Callable[..., tuple[torch.Tensor, ...]]:
     """Return `f` with the tensors of its result in one tuple, as gradcheck wants them."""
-    return lambda *arguments: tuple(tensors_in(f(*arguments)))
+
+    def answer(*arguments: Any) -> tuple[torch.Tensor, ...]:
+        result = f(*arguments)
+        if reference is not None:
+            with torch.no_grad():
+                right = reference(*replicas(arguments))
+            # Far tighter than the step of the differences, so that a constant shows.
+            assert_values_match(result, right, c=_VALUE_ROUNDINGS, scale=1.0, what=what)
+        return tuple(tensors_in(result))
+
+    return answer
 
 
 def _require_double(inputs: tuple[Any, ...]) -> None:

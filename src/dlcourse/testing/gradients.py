@@ -72,6 +72,8 @@ def assert_gradients_match(
         answer = found[place]
         if answer is None and right is not None and bool((right != 0).any()):
             raise _detached(what, names[place])
+        if right is None and answer is not None and bool((answer != 0).any()):
+            raise Mismatch(f"A gradient reaches {names[place]}, which must get none.")
         assert_values_match(
             _or_zeros(answer, inputs[place]),
             _or_zeros(right, inputs[place]),

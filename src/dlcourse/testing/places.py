@@ -23,6 +23,8 @@ def locate(bad: torch.Tensor) -> str | None:
 
 
 def _in_one_slice(bad: torch.Tensor) -> str | None:
+    if bad.ndim == 1:
+        return None  # one element of a vector: the count and the first index have told it
     for axis in reversed(range(bad.ndim)):
         hit = bad.movedim(axis, 0).flatten(1).any(dim=1).nonzero().flatten().tolist()
         length = bad.shape[axis]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 import torch
@@ -14,7 +14,6 @@ from dlcourse.testing.markers import DEFAULT_POINTS
 from dlcourse.testing.student import Seat, Student
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
     from types import ModuleType
 
 _MARKERS = (
@@ -76,14 +75,19 @@ class GradingPlugin:
         if report.failed or report.skipped:
             self.collection_errors.append(report.longreprtext)
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(
-        self, call: pytest.CallInfo[None]
-    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        """Keep the exception itself: a report holds only its text."""
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> pytest.TestReport:
+        """Keep the exception itself, and make a report without text.
+
+        pytest's own would print the arguments of the frames it shows, and an answer of graded
+        code may be made to take minutes and gigabytes to print.
+        """
         if call.excinfo is not None and self._failure is None:
             self._failure = Failure(call.excinfo.value, call.when)
-        return (yield)
+        ending: Literal["passed", "failed"] = "failed" if call.excinfo else "passed"
+        return pytest.TestReport(item.nodeid, item.location, {}, ending, None, call.when)
 
     @pytest.fixture
     def student(self) -> Student:

@@ -81,7 +81,9 @@ def _change(before: Any, after: Any) -> str | None:
             return _container_change(before, after)
         case bool() | int() | float() | complex() | str() | None:
             # `repr` tells NaN from nothing, and 1 from 1.0 and True.
-            return None if repr(before) == repr(after) else "it holds another value"
+            # The types first: what a worker claims might take minutes to print.
+            same = type(before) is type(after) and repr(before) == repr(after)
+            return None if same else "it holds another value"
         case _:
             return None  # a random generator, say, advances because it is used
 

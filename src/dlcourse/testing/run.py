@@ -42,6 +42,7 @@ CPU_FACTOR: Final = 20.0
 MAX_FAILED_LOADS: Final = 2
 MAX_TIMEOUTS: Final = 2
 STARVED_RETRIES: Final = 1
+MAX_WALL: Final = 180.0  # seconds for one exercise, which sleepers would stretch to ten minutes
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Setting:
 
     `seed_for` gives the seed of a test, by its name, for the inputs (`inputs`) and for the global
     generators of the worker (`worker`), which must not be derivable from one another. No test is
-    ended before it has used `least_cpu` seconds.
+    ended before it has used `least_cpu` seconds; none is begun after `most_wall` seconds.
     """
 
     plugin: GradingPlugin
@@ -62,6 +63,7 @@ class Setting:
     device: torch.device
     seed_for: Callable[[str, str], int]
     least_cpu: float = LEAST_CPU
+    most_wall: float = MAX_WALL
     fresh_for_every_test: bool = False
 
     @property
@@ -104,6 +106,7 @@ class ExerciseRun:
         self._timeouts = 0
         self._starved_retries = STARVED_RETRIES
         self._passed: set[str] = set()
+        self._start = time.monotonic()
         self.problem: str | None = None
 
     @property
@@ -141,6 +144,8 @@ class ExerciseRun:
             return Verdict("error", ("not run: the file could not be loaded",))
         if self._timeouts >= MAX_TIMEOUTS:
             return Verdict("error", ("not run: two tests before it ran out of time",))
+        if time.monotonic() - self._start > self._setting.most_wall:
+            return Verdict("error", ("not run: the tests before it took too long",))
         missing = [name for name in requirements_of(item) if not self._has_passed(name)]
         if missing:
             return Verdict("failed", (f"not run: it needs `{missing[0]}`, which did not pass",))
