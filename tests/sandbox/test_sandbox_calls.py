@@ -60,6 +60,9 @@ WORK = dedent("""\
     def draw(gen):
         return torch.rand(3, generator=gen)
 
+    def reseeds(gen):
+        gen.manual_seed(4)
+
     def draw_globally():
         return torch.rand(2), random.random(), np.random.rand()
 
@@ -182,6 +185,12 @@ def test_a_generator_comes_back_advanced(work: RemoteSubmission) -> None:
         drawn = work.call("draw", (), {"gen": there})
         assert torch.equal(drawn, torch.rand(3, generator=here))
     assert torch.equal(here.get_state(), there.get_state())
+
+
+def test_a_generator_that_was_seeded_anew_is_told(work: RemoteSubmission) -> None:
+    """Graded code draws from what it is given; a seed of its own would choose later inputs."""
+    with pytest.raises(WrongAnswer, match="draw from the generator that you are given"):
+        work.call("reseeds", (torch.Generator().manual_seed(3),), {})
 
 
 def test_two_generators_each_come_back_in_their_own_state(work: RemoteSubmission) -> None:
