@@ -251,9 +251,9 @@ def test_no_argument_is_printed_for_a_traceback(classroom: Classroom, tmp_path: 
 
 def test_there_is_no_score_while_an_exercise_could_not_be_graded(classroom: Classroom) -> None:
     """Who brings the grader down does not raise the mean of the others."""
-    right, broken = classroom.exercise(), classroom.exercise("import nothing_of_this_name\n")
-    workdir = classroom.submission((right, DOUBLE), (broken, DOUBLE))
-    report = classroom.check(workdir, right, broken)
+    right, fatal = classroom.exercise(), classroom.exercise(suite("import os; os._exit(0)"))
+    workdir = classroom.submission((right, DOUBLE), (fatal, DOUBLE))
+    report = classroom.check(workdir, right, fatal)
     assert [exercise.score for exercise in report.exercises] == [1.0, None]
     assert report.score is None
 

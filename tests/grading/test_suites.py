@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from dlcourse.grading.report import ExerciseReport
 
 
-def complaint(report: ExerciseReport) -> str:
-    """Return what is said of a suite that could not be run."""
+def complaint(report: ExerciseReport, part: str = "suite") -> str:
+    """Return what is said of a suite that could not be run, or that broke while `grading`."""
     (test,) = report.tests
-    assert (test.name, test.outcome, report.score) == ("suite", "broken", None)
+    assert (test.name, test.outcome, report.score) == (part, "broken", None)
     return test.observed[0]
 
 
@@ -86,13 +86,18 @@ def test_a_missing_file_of_the_course_is_named(classroom: Classroom, tree: str) 
 
 
 @pytest.mark.parametrize(
-    "suite",
-    ["import os; os._exit(0)", "import os\ndef test_it(student):\n    os._exit(0)\n"],
+    ("suite", "part"),
+    [
+        ("import os; os._exit(0)", "suite"),
+        ("import os\ndef test_it(student):\n    os._exit(0)\n", "grading"),
+    ],
     ids=["import", "test"],
 )
-def test_a_suite_that_ends_the_process_ends_no_other(classroom: Classroom, suite: str) -> None:
+def test_a_suite_that_ends_the_process_ends_no_other(
+    classroom: Classroom, suite: str, part: str
+) -> None:
     """`os._exit` in a suite is one broken exercise; the next one is graded."""
-    said = complaint(classroom.grade(DOUBLE, suite))
+    said = complaint(classroom.grade(DOUBLE, suite), part)
     assert "as a suite makes it that exits or fills the memory: run the same command again" in said
     assert outcomes(classroom.grade(DOUBLE)) == ["passed", "passed"]
 
@@ -100,7 +105,7 @@ def test_a_suite_that_ends_the_process_ends_no_other(classroom: Classroom, suite
 def test_part_of_a_suite_is_no_verdict(classroom: Classroom) -> None:
     """Points won before the grader went down do not count: no score is better than a wrong one."""
     suite = f"{SUITE}\ndef test_exit(student):\n    import os\n    os._exit(0)\n"
-    complaint(classroom.grade(DOUBLE, suite))
+    complaint(classroom.grade(DOUBLE, suite), "grading")
 
 
 @pytest.fixture
@@ -119,7 +124,8 @@ def test_a_suite_that_hangs_is_given_up(impatient: Classroom) -> None:
     wait = "import time\nwhile True: time.sleep(1)\n"
     said = complaint(impatient.grade(DOUBLE, wait))
     assert "cannot be collected (TimeoutError: it did not end within 1 s)" in said
-    said = complaint(impatient.grade(DOUBLE, "import time\ndef test_it(): time.sleep(1000)\n"))
+    silent = impatient.grade(DOUBLE, "import time\ndef test_it(): time.sleep(1000)\n")
+    said = complaint(silent, "grading")
     assert "said nothing for 1 s: run `dlcourse check exercise_" in said
     assert outcomes(impatient.grade(DOUBLE)) == ["passed", "passed"]
 

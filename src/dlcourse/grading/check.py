@@ -163,7 +163,9 @@ class _ExerciseCheck:
         except CourseError as error:
             # Part of a suite is no verdict: else whoever brings the grader down keeps what he won.
             self.tests.clear()
-            self._finish(_broken_suite(str(error)))
+            # A suite that can be collected broke over this submission.
+            part = "suite" if _tests(grader, self.job) is None else score.COLLAPSED
+            self._finish(_broken(part, str(error)))
         return {}
 
     def _announce(self, problem: str | None) -> None:
@@ -195,10 +197,10 @@ class _ExerciseCheck:
         )
 
 
-def _broken_suite(message: str) -> TestReport:
+def _broken(part: str, message: str) -> TestReport:
     """The one test of an exercise whose suite could not be run."""
     return TestReport(
-        name="suite",
+        name=part,
         sentence="The hidden tests of this exercise can be run.",
         outcome=Outcome.BROKEN,
         points=0,
