@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Load
-
     from dlcourse.sandbox.remote import RemoteSubmission
 
 WORK = dedent("""\

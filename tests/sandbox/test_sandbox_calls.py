@@ -17,7 +17,6 @@ from dlcourse.sandbox.watch import Budget
 
 if TYPE_CHECKING:
     from conftest import Load
-
     from dlcourse.sandbox.server import ForkServer
 
 WORK = dedent("""\
