@@ -26,6 +26,7 @@ from dlcourse.grading.report import (
     Versions,
 )
 from dlcourse.grading.selection import means, require_known
+from dlcourse.sandbox.tier import tier_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from dlcourse.course import Course, Exercise
     from dlcourse.grading.client import GraderProcess
 
-_HOLDING = frozenset({"landlock", "seccomp"})
 _NO_VERSIONS = Versions(submission=None, suite="", solution="")
 
 
@@ -235,7 +235,6 @@ def _folder_of(workdir: Path, exercise: Exercise) -> PurePosixPath:
 
 
 def confinement(layers: Sequence[Layer]) -> Confinement:
-    """What the layers amount to: confined once neither files nor system calls are free."""
-    active = {layer.name for layer in layers if layer.active}
-    tier: Literal["confined", "none"] = "confined" if active >= _HOLDING else "none"
+    """What held the worker, and what that amounts to."""
+    tier = tier_of([layer.name for layer in layers if layer.active])
     return Confinement(tier=tier, layers=tuple(layers))

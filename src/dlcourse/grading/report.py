@@ -11,6 +11,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dlcourse.sandbox.tier import Tier  # noqa: TC001 - pydantic reads the annotations when it runs
+
 FORMAT_VERSION: Final = 1
 
 
@@ -130,9 +132,9 @@ class Layer(_Model):
 
 
 class Confinement(_Model):
-    """What held the worker; `tier` is `confined` or `none`."""
+    """What held the worker; `tier` is what the layers amount to."""
 
-    tier: Literal["sandboxed", "confined", "none"]
+    tier: Tier
     layers: tuple[Layer, ...]
 
 
