@@ -25,8 +25,8 @@ confinement_option = click.option(
     type=click.Choice(TIERS),
     metavar="TIER",
     default="none",
-    help="End with exit code 4 where graded code is not held at least like this: none, confined or"
-    " sandboxed.  [default: what course.toml asks for]",
+    help="End with exit code 4 unless graded code is held at least like this: none, confined or"
+    " sandboxed.  [default: what course.toml requires]",
 )
 
 
