@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from cli_program import COMMAND, OUTCOMES, ROOT, environment, run
+from cli_program import OUTCOMES, ROOT, run, run_on_weaker
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Sequence
 
 DAY = Path("day01_outcomes")
@@ -22,22 +21,6 @@ RIGHT = "def softmax(x):\n    return x.softmax(-1)\n"
 TOUCH = "import os\nos.close(os.open({!r}, os.O_CREAT | os.O_WRONLY))\n"
 EVERYTHING = ("landlock_create_ruleset", "seccomp")
 GOOD_TESTS = ("--only", "small_logits")
-
-
-def run_on_weaker(
-    *words: str, calls: Sequence[str], error: str = "EPERM", cwd: Path = ROOT
-) -> subprocess.CompletedProcess[str]:
-    """Run `dlcourse` where `calls` fail."""
-    launcher = Path(__file__).with_name("deny_calls.py")
-    return subprocess.run(
-        [sys.executable, launcher, error, ",".join(calls), *COMMAND, *words],
-        cwd=cwd,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
 
 
 def submit(folder: Path, source: str = RIGHT) -> Path:

@@ -52,6 +52,7 @@ class _Row(NamedTuple):
     name: str
     text: str
     advice: str | None = None
+    command: str | None = None
 
 
 def write_machine(page: Page, machine: Machine) -> None:
@@ -76,6 +77,8 @@ def _write_section(page: Page, title: str, rows: Iterator[_Row] | list[_Row]) ->
         page.write(Line((Span(row.text),), _INDENT, lead))
         if row.advice is not None:
             page.write(Line((Span(row.advice, "cyan"),), _BENEATH))
+        if row.command is not None:
+            page.write_whole(Line((Span(row.command, "cyan"),), _BENEATH))
     page.blank()
 
 
@@ -121,8 +124,8 @@ def _torch_rows(machine: Machine) -> Iterator[_Row]:
 
 def _torch(torch: Torch) -> _Row:
     if torch.problem is not None:
-        advice = "Type `python -c 'import torch'` to see whether it loads, and install it anew."
-        return _Row("fails", "torch", torch.problem, advice)
+        advice = "Install it anew; this line shows whether it loads:"
+        return _Row("fails", "torch", torch.problem, advice, "python -c 'import torch'")
     steady = "deterministic" if torch.deterministic else "not deterministic"
     threads = counted(torch.threads or 1, "thread")
     words = f"{torch.version}, {threads}, {steady}"
@@ -164,16 +167,15 @@ def _course(course: CourseFound) -> _Row:
 
 
 def _layer(layer: Layer) -> _Row:
-    if layer.active:
-        return _Row("works", layer.name, f"active: {layer.detail}", layer.advice)
-    return _Row("fails", layer.name, f"not available: {layer.detail}", layer.advice)
+    words = f"active: {layer.detail}" if layer.active else f"not available: {layer.detail}"
+    state: Literal["works", "fails"] = "works" if layer.active else "fails"
+    return _Row(state, layer.name, words, layer.advice, layer.command)
 
 
 def _verdict(machine: Machine) -> Iterator[Line]:
     worker = machine.worker
     if worker.problem is not None:
-        lead = Span("Grading does not work here: ", "bold red")
-        yield Line((Span(worker.problem),), lead=lead)
+        yield Line((Span("Grading does not work here: ", "bold red"), Span(worker.problem)))
         return
     style = "bold yellow" if worker.tier == "none" else "bold green"
     active = [layer.name for layer in worker.layers if layer.active]

@@ -151,8 +151,8 @@ def tried_worker(seconds: float) -> Worker:
 
 
 def _advised(layer: Layer, around: Surroundings) -> Layer:
-    advice = advise(layer.name, layer.detail, around, active=layer.active)
-    return layer.model_copy(update={"advice": advice})
+    remedy = advise(layer.name, layer.detail, around, active=layer.active)
+    return layer if remedy is None else layer.model_copy(update=remedy._asdict())
 
 
 def _version_of(name: str) -> str | None:

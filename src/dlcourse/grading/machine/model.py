@@ -106,12 +106,16 @@ class CourseFound(_Model):
 
 
 class Layer(_Model):
-    """A layer of confinement as a worker obtained it, or not; `advice` is what to do about it."""
+    """A layer of confinement as a worker obtained it, or not.
+
+    `advice` is what to do about it, `command` what to type for that, where one line does it.
+    """
 
     name: str
     active: bool
     detail: str
     advice: str | None = None
+    command: str | None = None
 
 
 class Worker(_Model):
