@@ -27,10 +27,10 @@ SETTINGS = GraderSettings(hidden=(), secret=KEY, required="confined")
 
 @pytest.fixture(scope="module")
 def weak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Classroom]:
-    """A classroom whose grader and workers find no Landlock."""
+    """A classroom whose grader and workers find neither namespaces nor Landlock."""
     root = tmp_path_factory.mktemp("weak")
     python = root / "python"
-    denying = f"{DENY_CALLS} ENOSYS landlock_create_ruleset {sys.executable}"
+    denying = f"{DENY_CALLS} ENOSYS unshare,landlock_create_ruleset {sys.executable}"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} {denying} "$@"\n')
     python.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:

@@ -73,6 +73,16 @@ def test_a_page_fits_its_terminal(page: Path) -> None:
     assert all(line.isprintable() and line == line.rstrip() for line in lines)
 
 
+def test_advice_is_given_once() -> None:
+    """Two layers with the same remedy have it beneath the first, with its command."""
+    machine = _machine("weak")
+    layers = {layer.name: layer for layer in machine.worker.layers}
+    command = layers["namespaces"].command
+    assert command is not None
+    assert layers["view"].command == command
+    assert _shown(machine, "80-utf-8-plain").count(command) == 1
+
+
 def test_colour_carries_no_meaning_of_its_own() -> None:
     """Without colours, the words are the same."""
     coloured = _shown(_machine("weak"), "80-utf-8-colour")

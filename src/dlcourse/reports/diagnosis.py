@@ -70,16 +70,22 @@ def write_machine(page: Page, machine: Machine) -> None:
 
 def _write_section(page: Page, title: str, rows: Iterator[_Row] | list[_Row]) -> None:
     page.write(Line((Span(title, "bold"),)))
+    told: set[str | None] = {None}
     for row in rows:
         outcome, style = _STATES[row.state]
         mark = f"{page.glyphs.marks[outcome]} "
         lead = Span(f"{mark}{row.name:<{_COLUMN}}", style)
         page.write(Line((Span(row.text),), _INDENT, lead))
-        if row.advice is not None:
-            page.write(Line((Span(row.advice, "cyan"),), _BENEATH))
-        if row.command is not None:
-            page.write_whole(Line((Span(row.command, "cyan"),), _BENEATH))
+        if row.advice not in told:
+            _write_advice(page, row)
+            told.add(row.advice)
     page.blank()
+
+
+def _write_advice(page: Page, row: _Row) -> None:
+    page.write(Line((Span(row.advice or "", "cyan"),), _BENEATH))
+    if row.command is not None:
+        page.write_whole(Line((Span(row.command, "cyan"),), _BENEATH))
 
 
 def _machine_rows(machine: Machine) -> Iterator[_Row]:
