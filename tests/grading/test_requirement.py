@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from pathlib import Path
@@ -51,6 +52,14 @@ class Witness(Silent):
     def exercise_started(self, *_: Any, **__: Any) -> None:
         """Remember."""
         self.told = True
+
+
+def end(pid: int) -> None:
+    """End a worker server and wait until it is gone; in namespaces, `pid` stands for it."""
+    pidfd = os.pidfd_open(pid)
+    signal.pidfd_send_signal(pidfd, signal.SIGTERM)
+    assert select.select([pidfd], [], [], 20)[0]
+    os.close(pidfd)
 
 
 def job_of(room: Classroom, *, missing: bool = False) -> Job:
@@ -112,6 +121,6 @@ def test_without_its_worker_server_a_grader_makes_no_report(tmp_path: Path) -> N
         room = Classroom(tmp_path, grader)
         children = Path(f"/proc/{grader.pid}/task/{grader.pid}/children")
         (server,) = map(int, children.read_text().split())
-        os.kill(server, signal.SIGKILL)
+        end(server)
         with pytest.raises(CourseError, match="run the same command again"):
             room.check(tmp_path, room.exercise())
