@@ -22,6 +22,8 @@ from dlcourse.sandbox.wire import HEAD
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dlcourse.sandbox.record import Record
+
 FRAMES = 2000
 SEED = 45
 JUNK: list[Any] = [
@@ -41,8 +43,19 @@ def good_answer() -> tuple[dict[str, Any], bytes]:
         "status": "answer",
         "value": encoder.encode(result),
         "after": encoder.encode([(x, torch.Generator()), {"k": None}]),
-        "aliases": encoder.encode(((0, 0), (1, 0))),
-        "changed": ["the default dtype"],
+        "effects": {
+            "mutated": [[0, "its values differ"], ["k", "it holds another value"]],
+            "aliases": [[0, 0], [1, 1]],
+            "changed": ["the default dtype"],
+        },
+        "usage": {
+            "functions": [["torch.exp", 2, "work.py", 3]],
+            "operations": [["aten::exp", 2, None, None]],
+            "largest": [6, 24],
+            "saved": 24,
+            "flops": 0,
+            "complete": True,
+        },
         "outputs": len(encoder.tensors) - 1,
         "node": 1,
         "generators": [len(encoder.tensors) - 1],
@@ -100,10 +113,12 @@ def outcome(pidfd: int, data: bytes) -> str:
         peer.tell_exit()
         peer.send(data)
         peer.hang_up()
+        heard: list[Record] = []
         try:
-            seen = submission.observe(
-                "f", (torch.zeros(2, 3, requires_grad=True), torch.Generator()), {"k": None}
-            )
+            with submission.watched(heard.append):
+                seen = submission.observe(
+                    "f", (torch.zeros(2, 3, requires_grad=True), torch.Generator()), {"k": None}
+                )
         except StudentFault as fault:
             return type(fault).__name__
     assert isinstance(seen, Observation)

@@ -222,6 +222,7 @@ def job_for(request: Request, exercise: Exercise) -> Job:
         run=request.run,
         only=request.only,
         isolation=request.isolation,
+        forbidden=exercise.forbidden,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dlcourse.sandbox.changes import CHANGES
 from dlcourse.sandbox.raised import bounded_text, read_place
 from dlcourse.sandbox.record import (
+    BACKWARD,
     MAX_NAME,
     MAX_NAMES,
     Effects,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 _MAX_CHANGED: Final = 32
 _MAX_CHANGED_NAME: Final = 100
-_BACKWARD: Final = "backward"
 # `torch.autograd.grad` is given the outputs, the inputs and the upstream gradients.
 _BACKWARD_KEYS: Final[tuple[Key, ...]] = (0, 1, 2)
 
@@ -75,7 +75,7 @@ def read_record(request: Mapping[str, Any], answer: Mapping[str, Any]) -> Record
         return None
     is_backward = request.get("kind") == "gradient"
     return Record(
-        name=_BACKWARD if is_backward else request.get("target", ""),
+        name=BACKWARD if is_backward else request.get("target", ""),
         effects=read_effects(answer.get("effects"), _keys(request)),
         usage=read_usage(told),
         is_backward=is_backward,

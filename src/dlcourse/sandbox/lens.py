@@ -27,10 +27,12 @@ from dlcourse.sandbox.record import MAX_NAME, MAX_NAMES, Extent, Sight, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
+    from contextlib import AbstractContextManager
     from types import FrameType
 
 _LEFT: Final = "__exit__"
 _ENGINE: Final = "_engine_run_backward"  # of torch.autograd: the one door to every backward
+_RUN_BACKWARD: Final = getattr(torch.autograd, _ENGINE).__code__
 
 
 class Lens:
@@ -116,7 +118,7 @@ class Lens:
 
     def _place(self, frame: FrameType | None) -> Place | None:
         """The innermost line of graded code, up to the engine that runs a backward."""
-        while frame is not None and frame.f_code is not _ENGINE_RUN:
+        while frame is not None and frame.f_code is not _RUN_BACKWARD:
             if frame.f_code.co_filename in self._files:
                 return _place_at(frame)
             frame = frame.f_back
@@ -191,42 +193,39 @@ class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's
         return result
 
 
-@contextmanager
-def _in_backward(mode: _Functions) -> Iterator[None]:
+def _in_backward(mode: _Functions) -> AbstractContextManager[None]:
     """Have the mode on again where autograd's engine calls back.
 
     torch switches a mode off while a function that it saw runs, and `torch.autograd.grad` is such
     a function: the backward of a Function would go unseen.
     """
+
+    def run(engine: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
+        if mode.open:
+            return engine(*arguments, **keywords)
+        mode.open = True
+        try:
+            with mode:
+                return engine(*arguments, **keywords)
+        finally:
+            mode.open = False
+
+    return engine_run_by(run)
+
+
+@contextmanager
+def engine_run_by(run: Callable[..., Any]) -> Iterator[None]:
+    """Have `run` called, with autograd's engine and its arguments, for each backward."""
     engine = getattr(torch.autograd, _ENGINE)
 
-    def run(*arguments: Any, **keywords: Any) -> Any:
-        return _run_engine(engine, mode, arguments, keywords)
+    def run_engine(*arguments: Any, **keywords: Any) -> Any:
+        return run(engine, *arguments, **keywords)
 
-    setattr(torch.autograd, _ENGINE, run)
+    setattr(torch.autograd, _ENGINE, run_engine)
     try:
         yield
     finally:
         setattr(torch.autograd, _ENGINE, engine)
-
-
-def _run_engine(
-    engine: Callable[..., Any],
-    mode: _Functions,
-    arguments: tuple[Any, ...],
-    keywords: Mapping[str, Any],
-) -> Any:
-    if mode.open:
-        return engine(*arguments, **keywords)
-    mode.open = True
-    try:
-        with mode:
-            return engine(*arguments, **keywords)
-    finally:
-        mode.open = False
-
-
-_ENGINE_RUN: Final = _run_engine.__code__
 
 
 def _made(operator: Any, result: Any) -> Iterator[torch.Tensor]:

@@ -78,9 +78,10 @@ def _function(function: Any, name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def name_in(module: str, qualname: str) -> str:
-    """Return the shortest name of `qualname` in `module`; what makes or calls an object is its class.
+    """Return the shortest name of `qualname` in `module`.
 
-    `Adam.__init__` in `torch.optim.adam` is `torch.optim.Adam`.
+    A method that makes or calls an object stands for its class: `Adam.__init__` in
+    `torch.optim.adam` is `torch.optim.Adam`.
     """
     head, _, rest = qualname.partition(".")
     if rest.rpartition(".")[2] in _OF_THE_CLASS:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MAX_NAMES: Final = 1000
 MAX_NAME: Final = 200
+BACKWARD: Final = "backward"
 
 Key = int | str
 """How an argument is told from the others: by its place, counted from 0, or by its keyword."""
