@@ -175,6 +175,11 @@ class _Functions(TorchFunctionMode):
 class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch's
     """Tells the lens of every operator that runs."""
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Do not wrap the method below: its first call would import the whole compiler."""
+        return False
+
     def __init__(self, lens: Lens) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # the same
         self._lens = lens
