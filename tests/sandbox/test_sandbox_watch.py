@@ -64,8 +64,9 @@ def careless(x): return Careless.apply(x)
 def exp(x): return x.exp()
 def affine(x): return linear(x).exp()
 def keep(x): return Keeper.apply(x)
-def checkpointed(x): return torch.utils.checkpoint.checkpoint(lambda x: x.exp().sin().cos(), x, use_reentrant=False)
-def thrown_away(x): return [x.exp().sin().cos() for _ in range(9)][-1].detach() + x
+def chain(x): return x.exp().sin().cos()
+def checkpointed(x): return torch.utils.checkpoint.checkpoint(chain, x, use_reentrant=False)
+def thrown_away(x): return [chain(x) for _ in range(9)][-1].detach() + x
 def in_place(x): x.exp_()
 def outer(x): return (x[:, None] * x).sum(-1)
 def wide_view(x): return x.expand(1000, *x.shape)[0] * 1

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,7 +27,6 @@ from dlcourse.sandbox.record import MAX_NAME, MAX_NAMES, Extent, Sight, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
-    from contextlib import AbstractContextManager
     from types import FrameType
 
 _LEFT: Final = "__exit__"
@@ -65,12 +64,17 @@ class Lens:
         """See what runs inside the block, in this thread."""
         functions = _Functions(self)
         previous = sys.getprofile()
-        with functions, _Operations(self), _in_backward(functions):
-            sys.setprofile(self._on_call)
-            try:
-                yield
-            finally:
-                sys.setprofile(previous)
+        modes = ExitStack()
+        for mode in (functions, _Operations(self), _in_backward(functions)):
+            modes.enter_context(mode)
+        sys.setprofile(self._on_call)
+        try:
+            yield
+        finally:
+            sys.setprofile(previous)
+            # Graded code may have taken them off itself.
+            with suppress(Exception):
+                modes.close()
 
     def on_function(self, function: Any) -> None:
         """Count a public function, if a line of graded code led to it."""

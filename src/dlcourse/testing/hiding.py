@@ -24,6 +24,7 @@ _MODULES: Final = (
     *("torch.utils._python_dispatch", "torch.utils.cpp_extension"),
 )
 _SWITCHES: Final = (
+    "torch._C.*AutoDispatch*",
     "torch._C.*Disable*",
     "torch._C.*Guard*",
     "torch._C.*torch_dispatch*",

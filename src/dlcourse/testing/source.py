@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MOST: Final = 64  # findings in one file, of which a learner reads the first few
 _LONGEST: Final = 12  # parts of a dotted name
+_DEPTH: Final = "deep nesting"
 _ATEN_NAMES: Final = "torch.ops.aten."
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _ANNOTATIONS: Final = frozenset({"annotation", "returns", "type_comment"})
@@ -51,8 +52,8 @@ def _read_file(file: str, text: str, rules: tuple[Rule, ...]) -> list[Finding]:
     except (SyntaxError, ValueError):
         return []  # it cannot be loaded either, and the learner is told so
     except (RecursionError, MemoryError):
-        deep = "write it with less nesting"
-        return [Finding(file, "source", file, Place(file, 1), instead=deep, hides=True)]
+        remedy = "write it with less"
+        return [Finding(_DEPTH, "source", _DEPTH, Place(file, 1), instead=remedy, hides=True)]
     reader = _Reader(file, rules, _Names.of(tree))
     found = dict.fromkeys(reader.findings(tree))
     return list(found)[:_MOST]
