@@ -93,7 +93,7 @@ def gate(x):
 
 
 def test_modes_that_graded_code_switches_off_are_told(classroom: Classroom) -> None:
-    """No mode sees the call then; the source does, and it names the switch as well."""
+    """No mode sees the call then; the source and the hook do, and each switch is named."""
     source = """
 import torch
 
@@ -106,12 +106,11 @@ def gate(x):
     test = graded(classroom, source, SILU)
     assert test.outcome == "failed"
     assert [sentence.split("`")[1] for sentence in test.observed] == [
+        SILU,
         "torch._C._len_torch_function_stack",
         "torch._C._pop_torch_function_stack",
         "torch._C._DisableTorchDispatch",
-        SILU,
     ]
-    assert "names it" in test.observed[-1]
 
 
 def test_a_forbidden_name_that_means_nothing_costs_no_points(classroom: Classroom) -> None:
