@@ -71,6 +71,7 @@ def found(text: str, prelude: str = PRELUDE) -> list[tuple[int, str, bool]]:
         ("import torch.distributions as D\nD.Normal(0, 1)", "torch.distributions"),
         ("from torch.distributions import Normal\nNormal(0, 1)", "torch.distributions"),
         ("np.linalg.eig(x)", "numpy.linalg.eig"),
+        ("if __name__ == '__main__':\n    pass\nelse:\n    F.silu(x)", "torch.nn.functional.silu"),
     ],
 )
 def test_a_forbidden_name_is_found_under_any_alias(line: str, name: str) -> None:
@@ -89,6 +90,7 @@ def test_a_module_imported_as_a_whole_is_found() -> None:
     text = "def g(x):\n    return silu(x) + tanh(x)\n"
     prelude = "from torch.nn.functional import *\n"
     assert found(text, prelude) == [(2, "torch.nn.functional.silu", False)]
+    assert found("silu = 3\nprint(silu)\n", prelude) == []
 
 
 @pytest.mark.parametrize(
@@ -133,6 +135,8 @@ def test_what_is_no_use_is_not_found(text: str) -> None:
         ("class A:\n    def __torch_function__(self): pass", "__torch_function__"),
         ("x.__torch_dispatch__", "__torch_dispatch__"),
         ("eval('F.si' + 'lu')", "eval"),
+        ("exec = exec\nexec(text)", "exec"),
+        ("__name__ = '__main__'", "__name__"),
         ("exec(text)", "exec"),
         ("compile(text, '', 'exec')", "compile"),
         ("__import__('torch')", "__import__"),

@@ -12,26 +12,24 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from dlcourse.sandbox.effects import tensors_in
-from dlcourse.sandbox.faults import Place
-from dlcourse.sandbox.naming import name_in, operator_name, public_name
-from dlcourse.sandbox.record import MAX_NAME, MAX_NAMES, Extent, Sight, Usage
+from dlcourse.sandbox.engine import engine_run_by
+from dlcourse.sandbox.frames import callee, direct_place, place_in
+from dlcourse.sandbox.naming import operator_name, public_name
+from dlcourse.sandbox.record import MAX_NAMES, Extent, Usage
+from dlcourse.sandbox.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from types import FrameType
 
-_LEFT: Final = "__exit__"
-_ENGINE: Final = "_engine_run_backward"  # of torch.autograd: the one door to every backward
-_RUN_BACKWARD: Final = getattr(torch.autograd, _ENGINE).__code__
+    import torch
 
 
 class Lens:
@@ -39,9 +37,9 @@ class Lens:
 
     def __init__(self, files: Collection[str]) -> None:
         self._files = files
-        self._functions = _Tally()
-        self._called = _Tally()
-        self._operations = _Tally()
+        self._functions = Tally()
+        self._called = Tally()
+        self._operations = Tally()
         self._largest = Extent()
         self._flops = 0
 
@@ -78,7 +76,7 @@ class Lens:
 
     def on_function(self, function: Any) -> None:
         """Count a public function, if a line of graded code led to it."""
-        place = self._place(sys._getframe(2))  # noqa: SLF001 - the documented way to a frame
+        place = place_in(sys._getframe(2), self._files)  # noqa: SLF001 - the documented way to a frame
         name = public_name(function)
         if place is not None and name.startswith("torch."):
             self._functions.add(name, place)
@@ -88,7 +86,7 @@ class Lens:
         name = operator_name(operator)
         place = None
         if not self._operations.knows_line_of(name):
-            place = self._place(sys._getframe(2))  # noqa: SLF001 - the same
+            place = place_in(sys._getframe(2), self._files)  # noqa: SLF001 - the same
         self._operations.add(name, place)
 
     def on_result(
@@ -108,49 +106,10 @@ class Lens:
 
     def _on_call(self, frame: FrameType, event: str, _: Any) -> None:
         """Count a Python function of torch that a line of graded code calls."""
-        if event != "call" or not _is_torch(frame):
-            return
-        caller = frame.f_back
-        # A decorator's wrapper is not what is called.
-        while caller is not None and _is_torch(caller) and "<locals>" in caller.f_code.co_qualname:
-            caller = caller.f_back
-        if caller is None or caller.f_code.co_filename not in self._files:
-            return
-        name = _callee(frame)
+        place = direct_place(frame, self._files) if event == "call" else None
+        name = callee(frame) if place is not None else ""
         if name:
-            self._called.add(name, _place_at(caller))
-
-    def _place(self, frame: FrameType | None) -> Place | None:
-        """The innermost line of graded code, up to the engine that runs a backward."""
-        while frame is not None and frame.f_code is not _RUN_BACKWARD:
-            if frame.f_code.co_filename in self._files:
-                return _place_at(frame)
-            frame = frame.f_back
-        return None
-
-
-class _Tally:
-    """Counts names, each with the first line known to lead there, and stops at `MAX_NAMES`."""
-
-    def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._places: dict[str, Place] = {}
-        self.full = False
-
-    def add(self, name: str, place: Place | None) -> None:
-        name = name[:MAX_NAME]
-        if name not in self._counts and len(self._counts) >= MAX_NAMES:
-            self.full = True
-            return
-        self._counts[name] = self._counts.get(name, 0) + 1
-        if place is not None:
-            self._places.setdefault(name, place)
-
-    def knows_line_of(self, name: str) -> bool:
-        return name[:MAX_NAME] in self._places
-
-    def sights(self) -> dict[str, Sight]:
-        return {name: Sight(count, self._places.get(name)) for name, count in self._counts.items()}
+            self._called.add(name, place)
 
 
 class _Functions(TorchFunctionMode):
@@ -222,21 +181,6 @@ def _in_backward(mode: _Functions) -> AbstractContextManager[None]:
     return engine_run_by(run)
 
 
-@contextmanager
-def engine_run_by(run: Callable[..., Any]) -> Iterator[None]:
-    """Have `run` called, with autograd's engine and its arguments, for each backward."""
-    engine = getattr(torch.autograd, _ENGINE)
-
-    def run_engine(*arguments: Any, **keywords: Any) -> Any:
-        return run(engine, *arguments, **keywords)
-
-    setattr(torch.autograd, _ENGINE, run_engine)
-    try:
-        yield
-    finally:
-        setattr(torch.autograd, _ENGINE, engine)
-
-
 def _made(operator: Any, result: Any) -> Iterator[torch.Tensor]:
     """The results of an operator that are no views of its arguments."""
     schema = getattr(operator, "_schema", None)
@@ -247,40 +191,3 @@ def _made(operator: Any, result: Any) -> Iterator[torch.Tensor]:
     for returned, part in zip(schema.returns, parts, strict=False):
         if returned.alias_info is None:
             yield from tensors_in(part)
-
-
-def _is_torch(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__")
-    return type(name) is str and (name == "torch" or name.startswith("torch."))
-
-
-def _callee(frame: FrameType) -> str:
-    """The public name of the function that a frame runs; a method's is its object's class's."""
-    code = frame.f_code
-    if "<locals>" in code.co_qualname or code.co_name == _LEFT:
-        return ""
-    kind = _receiver(frame)
-    if kind is not None and str(kind.__module__).startswith("torch."):
-        return _public(kind.__module__, f"{kind.__qualname__}.{code.co_name}")
-    return _public(frame.f_globals["__name__"], code.co_qualname)
-
-
-def _receiver(frame: FrameType) -> type | None:
-    """The class of the object that a method is called on, or the class that it is called on."""
-    code = frame.f_code
-    first = code.co_varnames[0] if code.co_argcount else ""
-    if first not in {"self", "cls"}:
-        return None
-    held = frame.f_locals[first]
-    return held if isinstance(held, type) else type(held)
-
-
-def _public(module: str, qualname: str) -> str:
-    """A name without what is private: `Module._call_impl` is a call of the module itself."""
-    owner, _, name = qualname.rpartition(".")
-    private = owner and name.startswith("_") and not name.startswith("__")
-    return name_in(module, owner if private else qualname)
-
-
-def _place_at(frame: FrameType) -> Place:
-    return Place(PurePath(frame.f_code.co_filename).name, frame.f_lineno)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlcourse.sandbox.lens import engine_run_by
+from dlcourse.sandbox.engine import engine_run_by
 from dlcourse.sandbox.observe import observe
 from dlcourse.sandbox.record import BACKWARD, Effects, Record
 from dlcourse.sandbox.witness import Witness

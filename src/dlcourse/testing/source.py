@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +18,7 @@ from dlcourse.sandbox.naming import public_name, resolve
 from dlcourse.testing.findings import Finding
 from dlcourse.testing.hiding import hides
 from dlcourse.testing.operators import ATEN
+from dlcourse.testing.spelling import Names, step, taken_by_computed_name, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,11 +26,8 @@ if TYPE_CHECKING:
     from dlcourse.testing.rules import Rule
 
 _MOST: Final = 64  # findings in one file, of which a learner reads the first few
-_LONGEST: Final = 12  # parts of a dotted name
 _DEPTH: Final = "deep nesting"
 _ATEN_NAMES: Final = "torch.ops.aten."
-_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
-_ANNOTATIONS: Final = frozenset({"annotation", "returns", "type_comment"})
 
 
 def read_sources(sources: Mapping[str, str], rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
@@ -54,100 +52,9 @@ def _read_file(file: str, text: str, rules: tuple[Rule, ...]) -> list[Finding]:
     except (RecursionError, MemoryError):
         remedy = "write it with less"
         return [Finding(_DEPTH, "source", _DEPTH, Place(file, 1), instead=remedy, hides=True)]
-    reader = _Reader(file, rules, _Names.of(tree))
+    reader = _Reader(file, rules, Names.of(tree))
     found = dict.fromkeys(reader.findings(tree))
     return list(found)[:_MOST]
-
-
-@dataclass
-class _Names:
-    """What the names of a file stand for.
-
-    `paths` are those of imports and of what is assigned from them, `stars` the modules imported
-    as a whole, `bound` the names that the file gives a meaning of its own, and `own` the attributes
-    and methods of its classes.
-    """
-
-    paths: dict[str, str] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
-    bound: set[str] = field(default_factory=set)
-    own: set[str] = field(default_factory=set)
-
-    @classmethod
-    def of(cls, tree: ast.AST) -> _Names:
-        """Read all imports and definitions of a file, whatever their scope."""
-        names = cls()
-        for node in _walk(tree):
-            match node:
-                case ast.Import():
-                    names._import(node)
-                case ast.ImportFrom():
-                    names._import_from(node)
-                case ast.Assign(targets=[ast.Name(id=name)]):
-                    names._assign(name, node.value)
-            names._bind(node)
-        return names
-
-    def _bind(self, node: ast.AST) -> None:
-        match node:
-            case ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name):
-                self.bound.add(name)
-            case ast.Attribute(attr=name, ctx=ast.Store()):
-                self.own.add(name)
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                self.bound.add(node.name)
-            case ast.ClassDef():
-                self.own.update(child.name for child in node.body if isinstance(child, _FUNCTIONS))
-
-    def _import(self, node: ast.Import) -> None:
-        for alias in node.names:
-            first = alias.name.partition(".")[0]
-            self.paths[alias.asname or first] = alias.name if alias.asname else first
-
-    def _import_from(self, node: ast.ImportFrom) -> None:
-        for alias in node.names:
-            if alias.name == "*":
-                self.stars.append(node.module or "")
-            else:
-                self.paths[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}"
-
-    def _assign(self, name: str, value: ast.expr) -> None:
-        path = self.path(value)
-        if path is not None and name not in self.paths:
-            self.paths[name] = path
-
-    def path(self, node: ast.expr) -> str | None:
-        """The dotted path that an expression stands for, if imports tell."""
-        parts: list[str] = []
-        while len(parts) < _LONGEST:
-            step = _step(node)
-            if step is None:
-                break
-            node, name = step
-            if name:
-                parts.append(name)
-        if not isinstance(node, ast.Name) or node.id not in self.paths:
-            return None
-        return ".".join([self.paths[node.id], *reversed(parts)])
-
-
-def _step(node: ast.expr) -> tuple[ast.expr, str] | None:
-    """An expression that takes an attribute, as what it takes it from and the attribute's name."""
-    match node:
-        case ast.Attribute(value=value, attr="__dict__"):
-            return value, ""
-        case ast.Attribute(value=value, attr=name):
-            return value, name
-        case ast.Call(func=ast.Name(id="getattr"), args=[value, ast.Constant(value=str(name)), *_]):
-            return value, name
-        case ast.Call(func=ast.Name(id="vars"), args=[value]):
-            return value, ""
-        case ast.Subscript(
-            value=ast.Attribute(attr="__dict__") | ast.Call(func=ast.Name(id="vars")) as value,
-            slice=ast.Constant(value=str(name)),
-        ):
-            return value, name
-    return None
 
 
 @dataclass(frozen=True)
@@ -156,11 +63,11 @@ class _Reader:
 
     file: str
     rules: tuple[Rule, ...]
-    names: _Names
+    names: Names
 
     def findings(self, tree: ast.AST) -> Iterator[Finding]:
         """Yield what is found, in the order of the text."""
-        for node in _walk(tree):
+        for node in walk(tree):
             match node:
                 case ast.Import():
                     for alias in node.names:
@@ -170,30 +77,37 @@ class _Reader:
                         yield from self._hiding(node, f"{node.module or ''}.{alias.name}")
                 case ast.FunctionDef() | ast.AsyncFunctionDef():
                     yield from self._hiding(node, node.name)
+                case ast.Name(id="__name__", ctx=ast.Store()):
+                    yield self._hidden(node, node.id)  # it would run the main block
                 case ast.Name(ctx=ast.Load()):
                     yield from self._name(node)
                 case ast.Attribute() | ast.Call() | ast.Subscript():
                     yield from self._expression(node)
 
     def _name(self, node: ast.Name) -> Iterator[Finding]:
-        path = self.names.paths.get(node.id)
-        if path is None and node.id not in self.names.bound:
-            # From a module imported as a whole, or a builtin.
-            candidates = [f"{star}.{node.id}" for star in self.names.stars]
-            path = next((path for path in candidates if resolve(path) is not None), node.id)
+        path = self.names.paths.get(node.id) or self._starred(node.id)
         if path is not None:
             yield from self._path(node, path)
+        elif node.id not in self.names.bound:
+            yield from self._hiding(node, node.id)  # a builtin
+
+    def _starred(self, name: str) -> str | None:
+        """The path of a name from a module that was imported as a whole."""
+        if name in self.names.bound or name in self.names.stored:
+            return None
+        candidates = (f"{star}.{name}" for star in self.names.stars)
+        return next((path for path in candidates if resolve(path) is not None), None)
 
     def _expression(self, node: ast.Attribute | ast.Call | ast.Subscript) -> Iterator[Finding]:
         path = self.names.path(node)
         if path is not None:
             yield from self._path(node, path)
             return
-        step = _step(node)
-        if step is not None:
-            yield from self._method(node, step[1])
-        computed = _computed(node)
-        if computed is not None and (self.names.path(computed) or "").startswith("torch"):
+        taken = step(node)
+        if taken is not None:
+            yield from self._method(node, taken[1])
+        source = taken_by_computed_name(node)
+        if source is not None and (self.names.path(source) or "").startswith("torch"):
             yield self._hidden(node, "getattr")
 
     def _path(self, node: ast.expr, path: str) -> Iterator[Finding]:
@@ -241,45 +155,3 @@ def _covers_operator(rule: Rule, path: str) -> bool:
         return False
     operator = path.removeprefix(_ATEN_NAMES).partition(".")[0]
     return rule.covers_operator(f"{ATEN}{operator}")
-
-
-def _computed(node: ast.expr) -> ast.expr | None:
-    """What an attribute is taken from whose name the source does not tell."""
-    match node:
-        case ast.Call(func=ast.Name(id="getattr"), args=[value, _, *_]):
-            return value
-        case ast.Subscript(value=ast.Attribute(value=value, attr="__dict__")):
-            return value
-        case ast.Subscript(value=ast.Call(func=ast.Name(id="vars"), args=[value])):
-            return value
-    return None
-
-
-def _walk(tree: ast.AST) -> Iterator[ast.AST]:
-    """Every node that can run, in the order of the text, without recursion."""
-    left = [tree]
-    while left:
-        node = left.pop()
-        yield node
-        if not _is_main_block(node):
-            left += reversed(list(_children(node)))
-
-
-def _children(node: ast.AST) -> Iterator[ast.AST]:
-    for name, value in ast.iter_fields(node):
-        if name in _ANNOTATIONS:
-            continue
-        for child in value if isinstance(value, list) else (value,):
-            if isinstance(child, ast.AST):
-                yield child
-
-
-def _is_main_block(node: ast.AST) -> bool:
-    match node:
-        case ast.If(
-            test=ast.Compare(
-                left=ast.Name(id="__name__"), ops=[ast.Eq()], comparators=[ast.Constant("__main__")]
-            )
-        ):
-            return True
-    return False
