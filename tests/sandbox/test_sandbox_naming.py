@@ -29,7 +29,7 @@ from dlcourse.sandbox.naming import name_in, operator_name, public_name, resolve
         ("torch.Tensor.grad", "torch.Tensor.grad"),
         ("torch.nn.modules.activation.SiLU", "torch.nn.SiLU"),
         ("torch.autograd.grad_mode.enable_grad", "torch.enable_grad"),
-        ("torch.optim.adam.Adam", "torch.optim.Adam"),
+        ("torch.optim.Adam", "torch.optim.Adam"),
         ("torch.nn.utils.clip_grad.clip_grad_norm_", "torch.nn.utils.clip_grad_norm_"),
         ("torch.autograd.grad", "torch.autograd.grad"),
         ("torch.func.grad", "torch.func.grad"),
