@@ -19,6 +19,7 @@ def observe(
     witness: Witness | None = None,
 ) -> Observation:
     """Call `function` and report the arguments as they are afterwards, aliases and global state."""
-    witness = witness or Witness(observed=True)
+    witness = witness or Witness()
+    witness.observed = True
     result = witness.call(function, arguments, keywords)
     return Observation.of(result, arguments, keywords, witness.effects or Effects())

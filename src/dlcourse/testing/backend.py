@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dlcourse.sandbox.driver import compile_driver
-from dlcourse.testing.local import LocalWatch
+from dlcourse.testing.local_watch import LocalWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -65,13 +65,13 @@ class LocalSubmission:
 
     def call(self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         """Call a function of the module."""
-        return self._watch.observe(path, self.value(path), arguments, keywords).result
+        return self._watch.call(path, self.value(path), arguments, keywords)
 
     def observe(
         self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Observation:
         """Call a function of the module and report what it left behind."""
-        return self._watch.observe(path, self.value(path), arguments, keywords, observed=True)
+        return self._watch.observe(path, self.value(path), arguments, keywords)
 
     @property
     def sources(self) -> Mapping[str, str]:
@@ -87,7 +87,7 @@ class LocalSubmission:
     ) -> Any:
         """Run a function of the suite with the module as its first argument."""
         driver = partial(compile_driver(source, name), self._module)
-        return self._watch.observe(name, driver, arguments, keywords).result
+        return self._watch.call(name, driver, arguments, keywords)
 
 
 def _kind(value: object) -> str:

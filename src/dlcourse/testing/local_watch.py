@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlcourse.sandbox.engine import engine_run_by
 from dlcourse.sandbox.observe import observe
-from dlcourse.sandbox.record import BACKWARD, Effects, Record
+from dlcourse.sandbox.record import BACKWARD, Record
 from dlcourse.sandbox.witness import Witness
 
 if TYPE_CHECKING:
@@ -37,18 +37,27 @@ class LocalWatch:
             return {}
         return {Path(self._file).name: Path(self._file).read_text(encoding="utf-8")}
 
+    def call(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+    ) -> Any:
+        """Call a function and return its result."""
+        with self._heard(name) as witness:
+            return witness.call(function, arguments, keywords)
+
     def observe(
         self,
         name: str,
         function: Callable[..., Any],
         arguments: tuple[Any, ...],
         keywords: Mapping[str, Any],
-        *,
-        observed: bool = False,
     ) -> Observation:
-        """Call a function; what it left behind is told where it is `observed` or watched."""
-        witness = Witness((self._file,), observed=observed, watched=bool(self._listeners))
-        return self._observe(function, arguments, keywords, witness, name)
+        """Call a function and report what it left behind."""
+        with self._heard(name) as witness:
+            return observe(function, arguments, keywords, witness)
 
     @contextmanager
     def watched(self, listener: Callable[[Record], None]) -> Iterator[None]:
@@ -79,28 +88,20 @@ class LocalWatch:
         if self._busy:
             return run(outputs, inputs, upstream)
         parts = (tuple(outputs), tuple(inputs), tuple(upstream))
-        return self._observe(run, parts, {}, Witness((self._file,), watched=True), None).result
+        with self._heard(None) as witness:
+            return witness.call(run, parts, {})
 
-    def _observe(
-        self,
-        function: Callable[..., Any],
-        arguments: tuple[Any, ...],
-        keywords: Mapping[str, Any],
-        witness: Witness,
-        name: str | None,
-    ) -> Observation:
-        """Call a function and tell the listeners; a backward has no name of its own."""
+    @contextmanager
+    def _heard(self, name: str | None) -> Iterator[Witness]:
+        """Give a witness of one call, and tell what it saw; a backward has no name of its own."""
+        witness = Witness((self._file,), watched=bool(self._listeners))
         self._busy, before = True, self._busy
         try:
-            return observe(function, arguments, keywords, witness)
+            yield witness
         finally:
             self._busy = before
-            self._tell(name, witness)
-
-    def _tell(self, name: str | None, witness: Witness) -> None:
-        if witness.usage is None:
-            return
-        effects = witness.effects or Effects()
-        record = Record(name or BACKWARD, effects, witness.usage, is_backward=name is None)
-        for listener in self._listeners:
-            listener(record)
+            if witness.effects is not None and witness.usage is not None:
+                backward = name is None
+                record = Record(name or BACKWARD, witness.effects, witness.usage, backward)
+                for listener in self._listeners:
+                    listener(record)
