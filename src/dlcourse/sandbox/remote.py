@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from dlcourse.errors import DlcourseError
+from dlcourse.errors import DlcourseError, UnavailableError
 from dlcourse.sandbox.call import Call
 from dlcourse.sandbox.decoder import Decoder
 from dlcourse.sandbox.faults import StudentFault
 from dlcourse.sandbox.process import WorkerProcess
 from dlcourse.sandbox.raised import bounded_text
+from dlcourse.sandbox.requirement import require_tier
 from dlcourse.sandbox.tensors import Malformed, Unsendable
 
 if TYPE_CHECKING:
@@ -62,15 +63,25 @@ class RemoteSubmission:
 
     @classmethod
     def start(cls, server: ForkServer, limits: Limits) -> Self:
-        """Fork a worker that has loaded nothing yet; raises DlcourseError."""
+        """Fork a worker that has loaded nothing yet.
+
+        Raises:
+            UnavailableError: the worker is confined less than its server requires.
+            DlcourseError: it does not start.
+        """
         process = WorkerProcess(server.spawn(limits))
         try:
-            return cls(process)
+            submission = cls(process)
+            require_tier(submission.layers, server.required)
         except StudentFault as fault:
             # No graded code has run yet: whatever went wrong is ours.
             process.close()
             printed = process.take_output()
             raise DlcourseError(f"a worker did not start: {fault}\n{printed}".strip()) from None
+        except UnavailableError:
+            process.close()
+            raise
+        return submission
 
     def load(self, sources: Sources, budget: Budget, seed: int) -> None:
         """Import the submission; raises StudentFault for whatever its import does."""
