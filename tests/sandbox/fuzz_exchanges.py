@@ -63,7 +63,16 @@ class Exchange:
 
 def exchanges() -> tuple[Exchange, ...]:
     """Every kind there is."""
-    return (_greeting(), _load(), _value(), _call(), _raised(), _observed(), _watched(), _gradient())
+    return (
+        _greeting(),
+        _load(),
+        _value(),
+        _call(),
+        _raised(),
+        _observed(),
+        _watched(),
+        _gradient(),
+    )
 
 
 def _answer(encoder: Encoder, number: int = 1, **fields: Any) -> Answer:

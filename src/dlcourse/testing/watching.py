@@ -29,11 +29,12 @@ _OF_BACKWARD = ("the outputs", "the inputs", "the upstream gradient")
 class Watched:
     """What was seen inside a `watch` block: `calls` one by one, everything else over all of them.
 
-    A backward that the suite asks for inside the block is a call too.
+    A backward that the suite asks for inside the block is a call too. `rules` are what is
+    forbidden.
     """
 
     def __init__(self, rules: tuple[Rule, ...], read: tuple[Finding, ...]) -> None:
-        self._rules = rules
+        self.rules = rules
         self._read = read
         self.calls: list[Record] = []
 
@@ -98,22 +99,14 @@ class Watched:
         return all(call.usage.complete for call in self.calls)
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
-        """What is forbidden."""
-        return self._rules
-
-    @property
     def forbidden(self) -> tuple[Finding, ...]:
         """Everything forbidden that was found, and what could hide more: calls first."""
-        ways: tuple[tuple[Way, list[Finding]], ...] = (
-            ("call", []),
-            ("operation", []),
-        )
-        found = dict(ways)
-        for call in self.calls:
-            found["call"] += _found("call", call.usage.functions, self._rules)
-            found["operation"] += _found("operation", call.usage.operations, self._rules)
-        return tuple(dict.fromkeys([*found["call"], *found["operation"], *self._read]))
+        usages = [call.usage for call in self.calls]
+        calls = [f for usage in usages for f in _found("call", usage.functions, self.rules)]
+        operators = [
+            f for usage in usages for f in _found("operation", usage.operations, self.rules)
+        ]
+        return tuple(dict.fromkeys([*calls, *operators, *self._read]))
 
 
 @contextmanager
