@@ -19,7 +19,7 @@ DAY = Path("day01_outcomes")
 RIGHT = "def softmax(x):\n    return x.softmax(-1)\n"
 # A confined worker can make no file; the file system tells whether these lines ran.
 TOUCH = "import os\nos.close(os.open({!r}, os.O_CREAT | os.O_WRONLY))\n"
-EVERYTHING = ("landlock_create_ruleset", "seccomp")
+EVERYTHING = ("unshare", "landlock_create_ruleset", "seccomp")
 GOOD_TESTS = ("--only", "small_logits")
 
 
@@ -73,7 +73,7 @@ def test_nothing_of_a_submission_runs_below_the_required_tier(tmp_path: Path) ->
     ("calls", "error", "reason"),
     [
         (
-            ("landlock_create_ruleset",),
+            ("unshare", "landlock_create_ruleset"),
             "ENOSYS",
             "`landlock` (`landlock_create_ruleset` failed: Function not implemented)",
         ),

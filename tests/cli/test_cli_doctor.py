@@ -17,7 +17,7 @@ from dlcourse.sandbox.confinement import linux
 
 BROKEN_TORCH = "raise OSError('libcudart.so.13: cannot open shared object file')\n"
 _PR_SET_CHILD_SUBREAPER = 36
-WITHOUT_LANDLOCK = ("landlock_create_ruleset",)
+WITHOUT_LANDLOCK = ("unshare", "landlock_create_ruleset")
 
 
 def layers(document: dict[str, Any]) -> list[tuple[str, bool]]:

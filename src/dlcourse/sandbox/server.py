@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dlcourse.sandbox.tier import Tier
 
 _START_SECONDS: Final = 120.0
+_END_SECONDS: Final = 10.0
 _BOOT: Final = """
 import json, sys
 boot = json.loads(sys.argv[1])
@@ -152,8 +153,13 @@ class ForkServer:
     def close(self) -> None:
         """End the server; every worker dies with it."""
         self._control.close()
-        self._process.kill()
-        self._process.wait()
+        # Not killed at once: in namespaces this process stands for the server, and ends it first.
+        self._process.terminate()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def __enter__(self) -> Self:
         return self

@@ -138,9 +138,7 @@ def _become_first() -> None:
 
 def _stand_for(pid: int) -> NoReturn:
     """Be what the process was known as outside: end when it ends, and let it end with this."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: os.kill(pid, signal.SIGKILL))
     close_descriptors(())
-    try:
-        _, status = os.waitpid(pid, 0)
-    except BaseException:  # noqa: BLE001 - whatever interrupts the waiting, the child must end
-        os._exit(1)
+    _, status = os.waitpid(pid, 0)
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
