@@ -17,6 +17,8 @@ from dlcourse.sandbox.watch import Budget
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dlcourse.sandbox.record import Record
+
 Answer = tuple[dict[str, Any], bytes]
 
 
@@ -61,7 +63,16 @@ class Exchange:
 
 def exchanges() -> tuple[Exchange, ...]:
     """Every kind there is."""
-    return (_greeting(), _load(), _value(), _call(), _raised(), _observed(), _gradient())
+    return (
+        _greeting(),
+        _load(),
+        _value(),
+        _call(),
+        _raised(),
+        _observed(),
+        _watched(),
+        _gradient(),
+    )
 
 
 def _answer(encoder: Encoder, number: int = 1, **fields: Any) -> Answer:
@@ -145,12 +156,41 @@ def _observed() -> Exchange:
     fields = {
         "value": encoder.encode([x, x + 1]),
         "after": encoder.encode([(x, torch.Generator()), {"k": None}]),
-        "aliases": encoder.encode(((0, 0), (1, 0))),
-        "changed": ["the default dtype"],
+        "effects": _effects(),
     }
     answer = _answer(encoder, **_answered(encoder, **fields))
     ask = _greeted(lambda submission: submission.observe("f", _arguments(), {"k": None}))
     return Exchange("observed", ask, [GREETED, answer])
+
+
+def _effects() -> dict[str, Any]:
+    return {
+        "mutated": [[0, "its values differ"], ["k", "it holds another value"]],
+        "aliases": [[0, 0], [1, "k"]],
+        "changed": ["the default dtype"],
+    }
+
+
+def _watched() -> Exchange:
+    encoder = Encoder()
+    usage = {
+        "functions": [["torch.exp", 2, "work.py", 3]],
+        "operations": [["aten::exp", 2, None, None]],
+        "largest": [6, 24],
+        "saved": 24,
+        "flops": 0,
+        "complete": True,
+    }
+    fields = {"value": encoder.encode(torch.ones(2, 3)), "effects": _effects(), "usage": usage}
+    answer = _answer(encoder, **_answered(encoder, **fields))
+
+    def ask(submission: RemoteSubmission) -> object:
+        heard: list[Record] = []
+        with submission.watched(heard.append):
+            submission.call("f", _arguments(), {"k": None})
+        return heard
+
+    return Exchange("watched", _greeted(ask), [GREETED, answer])
 
 
 def _gradient() -> Exchange:

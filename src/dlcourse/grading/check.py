@@ -239,6 +239,7 @@ def job_for(request: Request, exercise: Exercise) -> Job:
         run=request.run,
         only=request.only,
         isolation=request.isolation,
+        forbidden=exercise.forbidden,
     )
 
 

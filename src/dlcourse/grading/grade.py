@@ -111,6 +111,7 @@ def _setting(
         least_cpu=tools.settings.least_cpu,
         most_wall=tools.settings.most_wall,
         fresh_for_every_test=job.isolation == "test",
+        forbidden=job.forbidden,
     )
 
 

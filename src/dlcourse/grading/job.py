@@ -40,7 +40,8 @@ class Job:
     """One exercise of one submission to grade.
 
     `workdir` is the submission's folder and `files` its files beneath it, by module name, the
-    stub first. `only` limits the run to some tests, and to those that they require.
+    stub first. `only` limits the run to some tests, and to those that they require. `forbidden`
+    are the calls that would be no answer.
     """
 
     exercise: str
@@ -52,6 +53,7 @@ class Job:
     device: str = "cpu"
     only: tuple[str, ...] = ()
     isolation: Literal["exercise", "test"] = "exercise"
+    forbidden: tuple[str, ...] = ()
 
     @property
     def file(self) -> PurePosixPath:
@@ -65,4 +67,4 @@ class Job:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Job:
         """Read a job back."""
-        return cls(**{**data, "only": tuple(data["only"])})
+        return cls(**{**data, "only": tuple(data["only"]), "forbidden": tuple(data["forbidden"])})

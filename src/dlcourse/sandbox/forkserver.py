@@ -86,6 +86,7 @@ def _warm_up() -> None:
 
     warmup.use_deterministic_algorithms()
     warmup.warm_autograd()
+    warmup.warm_watch()
 
 
 def _warm_up_for_many() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dlcourse.sandbox.wire import Frame
 
@@ -75,24 +75,27 @@ class Graphs:
         wanted: Sequence[bool],
         *,
         create_graph: bool,
+        call: Callable[..., Any],
     ) -> tuple[list[torch.Tensor | None], list[torch.Tensor]]:
         """Vector-Jacobian products, and the tensors that they depend on.
 
         `upstream` holds one gradient or None for each output, `wanted` says which inputs get one.
+        `call` runs a function on its arguments and keywords, as backward is graded code too.
         """
         inputs, outputs = self._kept[number]
         given = [gradient for gradient in upstream if gradient is not None]
         for gradient in given:
             gradient.requires_grad_(create_graph)
         with torch.set_grad_enabled(create_graph):
-            found = iter(
-                torch.autograd.grad(
-                    [out for out, up in zip(outputs, upstream, strict=True) if up is not None],
-                    [tensor for tensor, want in zip(inputs, wanted, strict=True) if want],
-                    given,
-                    retain_graph=True,  # the grader alone decides when a graph is freed
-                    create_graph=create_graph,
-                    allow_unused=True,
-                )
+            arguments = (
+                [out for out, up in zip(outputs, upstream, strict=True) if up is not None],
+                [tensor for tensor, want in zip(inputs, wanted, strict=True) if want],
+                given,
             )
+            options = {
+                "retain_graph": True,  # the grader alone decides when a graph is freed
+                "create_graph": create_graph,
+                "allow_unused": True,
+            }
+            found = iter(call(torch.autograd.grad, arguments, options))
         return [next(found) if want else None for want in wanted], [*inputs, *given]

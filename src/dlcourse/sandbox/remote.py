@@ -15,10 +15,12 @@ from dlcourse.sandbox.requirement import require_tier
 from dlcourse.sandbox.tensors import Malformed, Unsendable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from dlcourse.sandbox.confinement import Limits
     from dlcourse.sandbox.observation import Observation
+    from dlcourse.sandbox.record import Record
     from dlcourse.sandbox.server import ForkServer
     from dlcourse.sandbox.watch import Budget
 
@@ -57,6 +59,7 @@ class RemoteSubmission:
         self.process = process
         self.layers = _layers(process)
         self.names: dict[str, str] = {}
+        self.sources: dict[str, str] = {}
 
     @classmethod
     def start(cls, server: ForkServer, limits: Limits) -> Self:
@@ -83,6 +86,7 @@ class RemoteSubmission:
     def load(self, sources: Sources, budget: Budget, seed: int) -> None:
         """Import the submission; raises StudentFault for whatever its import does."""
         self.process.begin(budget, seed)
+        self.sources = {f"{name}.py": text for name, text in sources.files.items()}
         header = {"kind": "load", "main": sources.main, "files": dict(sources.files)}
         try:
             frame = self.process.request(header)
@@ -110,6 +114,10 @@ class RemoteSubmission:
         """Call `path` and return what it left behind as well, by the worker's own claim."""
         call = Call(self.process, {"target": path, "observe": True}, arguments, keywords)
         return call.observation()
+
+    def watched(self, listener: Callable[[Record], None]) -> AbstractContextManager[None]:
+        """Tell `listener` what each call and gradient in the block did, by the worker's claim."""
+        return self.process.watched(listener)
 
     def drive(
         self, name: str, source: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]

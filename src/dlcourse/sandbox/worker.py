@@ -8,7 +8,8 @@ trusted. One frame comes in, one goes out:
     value     target                           -> value
     gradient  node, upstream, wanted           -> value, outputs, node
 
-A call that is observed also answers `after`, `aliases` and `changed`. `outputs` counts the tensors
+A call that is observed also answers `after`, its arguments, and `effects`; a call or a gradient
+that is watched answers `effects` and `usage`, whatever became of it. `outputs` counts the tensors
 that take part in autograd. An answer's `status` is `answer`, `raised` (with the exception) or
 `unsendable` (with the kind of value that cannot cross).
 """
@@ -20,20 +21,22 @@ import faulthandler
 import os
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from dlcourse.sandbox.claims import told
 from dlcourse.sandbox.decoder import Decoder
 from dlcourse.sandbox.driver import compile_driver
 from dlcourse.sandbox.graft import Graphs, graft
 from dlcourse.sandbox.modules import load_submission
-from dlcourse.sandbox.observe import observe
 from dlcourse.sandbox.report_error import describe_error
 from dlcourse.sandbox.seeding import seed_globals
 from dlcourse.sandbox.tensors import Unsendable
 from dlcourse.sandbox.values import Encoder
 from dlcourse.sandbox.wire import Channel, Frame, PeerGone
+from dlcourse.sandbox.witness import Witness
 
 if TYPE_CHECKING:
     import socket
@@ -83,8 +86,19 @@ class Worker:
         self._drivers: dict[str, Callable[..., Any]] = {}
         self._graphs = Graphs()
         self._entry: CodeType | None = None
+        self._witness = Witness()
 
     def answer(self, frame: Frame) -> _Reply:
+        """Do what `frame` asks, and tell what a witness saw of it."""
+        self._witness = Witness(
+            self._files,
+            observed=frame.header.get("observe", False),
+            watched=frame.header.get("watch", False),
+        )
+        reply, encoder = self._answer(frame)
+        return {**reply, **told(self._witness)}, encoder
+
+    def _answer(self, frame: Frame) -> _Reply:
         """Do what `frame` asks; whatever graded code raises becomes an answer too."""
         header = frame.header
         self._entry = None
@@ -143,13 +157,15 @@ class Worker:
         arguments: tuple[Any, ...] = decoder.decode(header["arguments"])
         keywords: dict[str, Any] = decoder.decode(header["keywords"])
         function = self._callee(header)
-        if "driver" in header:
-            arguments = (self._module, *arguments)
         self._entry = getattr(function, "__code__", None)
+        if "driver" in header:
+            function = partial(function, self._module)
         encoder = Encoder()
-        run = _observed if header["observe"] else _plain
         with torch.set_grad_enabled(header["grad"]):
-            reply = run(function, arguments, keywords, encoder)
+            result = self._witness.call(function, arguments, keywords)
+            reply = {"value": encoder.encode(result)}
+            if header["observe"]:
+                reply["after"] = encoder.encode([arguments, keywords])
         reply["outputs"] = len(encoder.tensors)
         reply["node"] = self._graphs.keep(leaves if header["grad"] else [], encoder.tensors)
         states = [generator.get_state() for _, generator in sorted(decoder.generators.items())]
@@ -162,7 +178,11 @@ class Worker:
         again = header["create_graph"]
         upstream = [None if i is None else frame.tensors[i] for i in header["upstream"]]
         gradients, inputs = self._graphs.gradients(
-            header["node"], upstream, header["wanted"], create_graph=again
+            header["node"],
+            upstream,
+            header["wanted"],
+            create_graph=again,
+            call=self._witness.call,
         )
         encoder = Encoder()
         value = encoder.encode(gradients)
@@ -184,30 +204,6 @@ class Worker:
         for name in path.split("."):
             target = getattr(target, name)
         return target
-
-
-def _plain(
-    function: Callable[..., Any],
-    arguments: tuple[Any, ...],
-    keywords: dict[str, Any],
-    encoder: Encoder,
-) -> dict[str, Any]:
-    return {"value": encoder.encode(function(*arguments, **keywords))}
-
-
-def _observed(
-    function: Callable[..., Any],
-    arguments: tuple[Any, ...],
-    keywords: dict[str, Any],
-    encoder: Encoder,
-) -> dict[str, Any]:
-    seen = observe(function, arguments, keywords)
-    return {
-        "value": encoder.encode(seen.result),
-        "after": encoder.encode([seen.arguments, seen.keywords]),
-        "aliases": encoder.encode(seen.aliases),
-        "changed": list(seen.changed),
-    }
 
 
 def _kind(value: object) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dlcourse.sandbox.driver import compile_driver
-from dlcourse.sandbox.observe import observe
+from dlcourse.testing.local_watch import LocalWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from types import ModuleType
 
     from dlcourse.sandbox.observation import Observation
+    from dlcourse.sandbox.record import Record
 
 
 class Backend(Protocol):
@@ -20,6 +23,10 @@ class Backend(Protocol):
     @property
     def names(self) -> Mapping[str, str]:
         """The names that the submission defines: `function`, `class`, or a value's type."""
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The submission's source texts, by file name."""
 
     def value(self, path: str) -> Any:
         """Return a plain value."""
@@ -32,6 +39,9 @@ class Backend(Protocol):
     ) -> Observation:
         """Call a function and report what it left behind."""
 
+    def watched(self, listener: Callable[[Record], None]) -> AbstractContextManager[None]:
+        """Tell `listener` what each call and gradient in the block did."""
+
     def drive(
         self, name: str, source: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Any:
@@ -43,6 +53,7 @@ class LocalSubmission:
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
+        self._watch = LocalWatch(module)
         self.names: Mapping[str, str] = {name: _kind(value) for name, value in vars(module).items()}
 
     def value(self, path: str) -> Any:
@@ -54,20 +65,29 @@ class LocalSubmission:
 
     def call(self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         """Call a function of the module."""
-        function: Callable[..., Any] = self.value(path)
-        return function(*arguments, **keywords)
+        return self._watch.call(path, self.value(path), arguments, keywords)
 
     def observe(
         self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Observation:
         """Call a function of the module and report what it left behind."""
-        return observe(self.value(path), arguments, keywords)
+        return self._watch.observe(path, self.value(path), arguments, keywords)
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The module's source text, by file name; nothing where it is in no file."""
+        return self._watch.sources
+
+    def watched(self, listener: Callable[[Record], None]) -> AbstractContextManager[None]:
+        """Tell `listener` what each call in the block did, and each gradient taken there."""
+        return self._watch.watched(listener)
 
     def drive(
         self, name: str, source: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Any:
         """Run a function of the suite with the module as its first argument."""
-        return compile_driver(source, name)(self._module, *arguments, **keywords)
+        driver = partial(compile_driver(source, name), self._module)
+        return self._watch.call(name, driver, arguments, keywords)
 
 
 def _kind(value: object) -> str:
