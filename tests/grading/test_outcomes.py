@@ -55,6 +55,24 @@ def test_an_exception_of_graded_code_is_an_error(classroom: Classroom) -> None:
     assert "test_" not in test.raised.traceback
 
 
+@pytest.mark.parametrize(
+    "attempt", ["open('weights.pt')", "open('/usr/notes.txt', 'w')", "__import__('os').fork()"]
+)
+def test_what_the_confinement_refuses_is_explained(classroom: Classroom, attempt: str) -> None:
+    """Whatever the tier makes the system say, the learner is told that graded code may not."""
+    test = classroom.only_test(f"def double(x):\n    {attempt}\n", suite("pass"))
+    assert test.outcome == "error"
+    assert test.observed[1:] == (
+        "graded code can open no file, start no process or program, and use no network",
+    )
+
+
+def test_an_error_of_its_own_is_not_explained_by_the_confinement(classroom: Classroom) -> None:
+    """An OSError that has nothing to do with it stands alone."""
+    source = "def double(x):\n    raise OSError('no more')\n"
+    assert len(classroom.only_test(source, suite("pass")).observed) == 1
+
+
 def test_an_answer_of_another_structure_fails(classroom: Classroom) -> None:
     """A suite never sees an answer that is not built as the solution's is."""
     test = classroom.only_test("def double(x):\n    pass\n", suite("y.missing()"))

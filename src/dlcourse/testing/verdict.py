@@ -6,6 +6,8 @@ wrote for learners. The text of any other exception may tell a hidden input or a
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import traceback
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 Ending = Literal["passed", "failed", "error", "skipped", "broken"]
 
 _MAX_SENTENCE: Final = 1000
+_READ_ONLY: Final = os.strerror(errno.EROFS)
 _NOT_RAISED: Final = re.compile(r"DID NOT RAISE (\w+)")
 
 
@@ -137,7 +140,10 @@ def line_in(error: BaseException, file: Path) -> int | None:
 
 def _explained(error: StudentError) -> tuple[str, ...]:
     """Why the confinement raised, which the system's own words do not say."""
-    if isinstance(error, PermissionError):
+    # Without a file system of its own, a worker is refused what in one is not there.
+    absent = isinstance(error, FileNotFoundError)
+    read_only = isinstance(error, OSError) and _READ_ONLY in error.message
+    if isinstance(error, PermissionError) or absent or read_only:
         return ("graded code can open no file, start no process or program, and use no network",)
     return ()
 
