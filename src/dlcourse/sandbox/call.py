@@ -13,41 +13,42 @@ from dlcourse.sandbox.graph import Exchange
 from dlcourse.sandbox.observation import Observation
 from dlcourse.sandbox.observe import tensors_in
 from dlcourse.sandbox.raised import bounded_text
+from dlcourse.sandbox.request import RequestEncoder
 from dlcourse.sandbox.tensors import Malformed, Unsendable
-from dlcourse.sandbox.values import Encoder
+from dlcourse.sandbox.unsendable import UnsendableArgument
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dlcourse.sandbox.process import WorkerProcess
+    from dlcourse.sandbox.objects import Objects
     from dlcourse.sandbox.wire import Frame
 
 _MAX_CHANGED: Final = 32
 _MAX_CHANGED_NAME: Final = 100
-
-
-class UnsendableArgument(TypeError):  # noqa: N818 - it names the argument that is at fault
-    """The suite passed what cannot cross: the suite is at fault, not graded code."""
+_PART_BYTES: Final = 100  # about what a small Python object takes
 
 
 class Call:
     """A call that has been answered; its parts are read one by one.
 
-    Making one sends the call; that raises StudentFault, or UnsendableArgument.
+    Making one sends the call; that raises StudentFault, UnsendableArgument or NotMirrored.
+    `weight` is about how many bytes of memory the parts take that have been read.
     """
 
     def __init__(
         self,
-        process: WorkerProcess,
+        objects: Objects,
         header: Mapping[str, Any],
         arguments: tuple[Any, ...],
         keywords: Mapping[str, Any],
     ) -> None:
-        self._process = process
+        self._objects = objects
+        self._process = objects.process
         self._inputs = (arguments, dict(keywords))
-        encoder = Encoder()
+        encoder = RequestEncoder(objects)
         frame = self._send(header, encoder)
-        exchange = Exchange.of(process, frame)
+        self.weight = frame.size
+        exchange = Exchange.of(self._process, frame)
         grad = torch.is_grad_enabled()
         inputs = [tensor for tensor in encoder.tensors if grad and tensor.requires_grad]
         rest = frame.tensors[len(exchange.outputs) :]
@@ -55,7 +56,7 @@ class Call:
         self._header = frame.header
         self._advance(encoder.generators)
 
-    def _send(self, header: Mapping[str, Any], encoder: Encoder) -> Frame:
+    def _send(self, header: Mapping[str, Any], encoder: RequestEncoder) -> Frame:
         arguments, keywords = self._inputs
         try:
             request = {
@@ -67,11 +68,7 @@ class Call:
             }
             return self._process.request(request, encoder.descriptions, encoder.buffers)
         except Unsendable as error:
-            raise UnsendableArgument(
-                f"an argument holds {error}, which cannot cross to graded code: pass tensors, "
-                "numbers, strings or containers of them, or run the call in an `@in_worker` "
-                "function"
-            ) from None
+            raise UnsendableArgument(str(error)) from None
 
     def _advance(self, generators: list[torch.Generator]) -> None:
         """Bring the generators to the state in which the call left them."""
@@ -133,10 +130,13 @@ class Call:
             raise self._process.malformed(str(error)) from None
 
     def _decode(self, key: str) -> Any:
+        decoder = Decoder(self._tensors, self._objects.find)
         try:
-            return Decoder(self._tensors).decode(self._header.get(key))
+            value = decoder.decode(self._header.get(key))
         except Malformed as error:
             raise self._process.malformed(str(error)) from None
+        self.weight += decoder.nodes * _PART_BYTES
+        return value
 
 
 def _is_pair(pair: Any, outputs: int, inputs: int) -> bool:

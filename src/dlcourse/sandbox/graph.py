@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from dlcourse.sandbox.decoder import Decoder
+from dlcourse.sandbox.request import RequestEncoder
 from dlcourse.sandbox.tensors import Malformed
-from dlcourse.sandbox.values import Encoder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +122,7 @@ def _ask(
     create_graph: bool,
 ) -> tuple[Exchange, Any]:
     """Ask for vector-Jacobian products; returns the exchange and the tree of the gradients."""
-    encoder = Encoder()
+    encoder = RequestEncoder()
     header = {
         "kind": "gradient",
         "node": node.number,

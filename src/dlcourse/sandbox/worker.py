@@ -4,13 +4,19 @@ Graded code can read and change everything here: nothing is secret, and nothing 
 trusted. One frame comes in, one goes out:
 
     load      files, main, seed                -> names {name: kind}
-    call      target, arguments, keywords      -> value, outputs, node, generators
+    call      target, arguments, keywords      -> value, outputs, node, generators, mirrors
     value     target                           -> value
     gradient  node, upstream, wanted           -> value, outputs, node
+    describe  objects                          -> modules, values
 
-A call that is observed also answers `after`, `aliases` and `changed`. `outputs` counts the tensors
-that take part in autograd. An answer's `status` is `answer`, `raised` (with the exception) or
-`unsendable` (with the kind of value that cannot cross).
+A call's target is a dotted name below the submission's module, or below an `object` that the
+worker keeps under a number; it may also be an `operation` such as `len`, or a `driver`. A call that
+is observed also answers `after`, `aliases` and `changed`. `outputs` counts the tensors that take
+part in autograd. `mirrors` says, in the call, what the grader changed in the modules that it
+mirrors, and in the answer what the call changed there (see `mirrored.py`). Every request may
+`release` graphs and `drop` objects. An answer's `status` is `answer`, `raised` (with the
+exception), `missing` (an object lacks the name) or `unsendable` (with the kind of value that
+cannot cross).
 """
 
 from __future__ import annotations
@@ -24,9 +30,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from dlcourse.sandbox.crossing import MissingAttribute, attribute_of
 from dlcourse.sandbox.decoder import Decoder
 from dlcourse.sandbox.driver import compile_driver
 from dlcourse.sandbox.graft import Graphs, graft
+from dlcourse.sandbox.live import AnswerEncoder, LiveObjects
 from dlcourse.sandbox.modules import load_submission
 from dlcourse.sandbox.observe import observe
 from dlcourse.sandbox.report_error import describe_error
@@ -75,13 +83,14 @@ def _flush() -> None:
 
 
 class Worker:
-    """The state of one worker: the submission's module, and graphs still referred to."""
+    """The state of one worker: the submission's module, and what is still referred to."""
 
     def __init__(self) -> None:
         self._module: ModuleType | None = None
         self._files: set[str] = set()
         self._drivers: dict[str, Callable[..., Any]] = {}
         self._graphs = Graphs()
+        self._live = LiveObjects()
         self._entry: CodeType | None = None
 
     def answer(self, frame: Frame) -> _Reply:
@@ -91,11 +100,14 @@ class Worker:
         for node in header["release"]:
             self._graphs.forget(node)
         try:
+            self._live.drop(header["drop"])
             if header["seed"] is not None:
                 seed_globals(header["seed"])
             reply, encoder = self._asked(frame)
         except Unsendable as error:
             return {"status": "unsendable", "kind": str(error)}, Encoder()
+        except MissingAttribute as error:
+            return {"status": "missing", **self._missing(error)}, Encoder()
         # Graded code may raise SystemExit and KeyboardInterrupt as it likes.
         except BaseException as error:  # noqa: BLE001
             return {"status": "raised", **self._described(error)}, Encoder()
@@ -116,6 +128,13 @@ class Worker:
             case _:
                 return self._call(frame)
 
+    def _missing(self, error: MissingAttribute) -> dict[str, Any]:
+        """Which class lacks a name, and the file to define it in."""
+        own = f"{error.kind.__module__}.py"
+        assert self._module is not None, "a name is looked up once the submission is loaded"
+        file = own if own in self._files else f"{self._module.__name__}.py"
+        return {"class": error.kind.__name__, "name": error.name, "file": file}
+
     def _described(self, error: BaseException) -> dict[str, Any]:
         try:
             return describe_error(error, self._files, self._entry)
@@ -125,6 +144,7 @@ class Worker:
     def _load(self, header: dict[str, Any]) -> _Reply:
         sources: dict[str, str] = header["files"]
         self._files = {f"{name}.py" for name in sources}
+        self._live = LiveObjects(sources)
         self._module = load_submission(header["main"], sources)
         # A module's dict may be given keys that are no names.
         names = {
@@ -134,19 +154,20 @@ class Worker:
 
     def _value(self, header: dict[str, Any]) -> _Reply:
         encoder = Encoder()
-        return {"value": encoder.encode(self._target(header["target"]))}, encoder
+        return {"value": encoder.encode(self._target(header))}, encoder
 
     def _call(self, frame: Frame) -> _Reply:
         header = frame.header
         leaves, seen = graft(frame)
-        decoder = Decoder(seen)
+        decoder = Decoder(seen, self._live.find)
         arguments: tuple[Any, ...] = decoder.decode(header["arguments"])
         keywords: dict[str, Any] = decoder.decode(header["keywords"])
         function = self._callee(header)
         if "driver" in header:
             arguments = (self._module, *arguments)
         self._entry = getattr(function, "__code__", None)
-        encoder = Encoder()
+        # What a driver returns is plain.
+        encoder = Encoder() if "driver" in header else AnswerEncoder(self._live)
         run = _observed if header["observe"] else _plain
         with torch.set_grad_enabled(header["grad"]):
             reply = run(function, arguments, keywords, encoder)
@@ -171,18 +192,26 @@ class Worker:
         return {"value": value, "outputs": len(encoder.tensors), "node": node}, encoder
 
     def _callee(self, header: dict[str, Any]) -> Callable[..., Any]:
+        if "operation" in header:
+            return self._live.operation(header["operation"])
         if "driver" not in header:
-            function: Callable[..., Any] = self._target(header["target"])
+            function: Callable[..., Any] = self._target(header)
             return function
         source = header["driver"]
         if source not in self._drivers:
             self._drivers[source] = compile_driver(source, header["target"])
         return self._drivers[source]
 
-    def _target(self, path: str) -> Any:
-        target: Any = self._module
-        for name in path.split("."):
-            target = getattr(target, name)
+    def _target(self, header: dict[str, Any]) -> Any:
+        """What a request names: below the module, or an object and what is below it."""
+        path = header["target"]
+        if "object" in header:
+            target = self._live[header["object"]]
+            return attribute_of(target, path) if path else target
+        first, *rest = path.split(".")
+        target = getattr(self._module, first)
+        for name in rest:
+            target = attribute_of(target, name)
         return target
 
 

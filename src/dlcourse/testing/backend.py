@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dlcourse.sandbox.driver import compile_driver
-from dlcourse.sandbox.observe import observe
+from dlcourse.testing.local import LocalObjects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from types import ModuleType
 
     from dlcourse.sandbox.observation import Observation
@@ -39,10 +40,15 @@ class Backend(Protocol):
 
 
 class LocalSubmission:
-    """Our own code in the learner's place, in this process: for judging suites, never learners."""
+    """Our own code in the learner's place, in this process: for judging suites, never learners.
+
+    Objects have stand-ins, as they would have for a worker; modules of torch are handed out
+    themselves.
+    """
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
+        self._objects = LocalObjects(module.__name__)
         self.names: Mapping[str, str] = {name: _kind(value) for name, value in vars(module).items()}
 
     def value(self, path: str) -> Any:
@@ -54,20 +60,20 @@ class LocalSubmission:
 
     def call(self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         """Call a function of the module."""
-        function: Callable[..., Any] = self.value(path)
-        return function(*arguments, **keywords)
+        return self._objects.run(self.value(path), arguments, keywords)
 
     def observe(
         self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Observation:
         """Call a function of the module and report what it left behind."""
-        return observe(self.value(path), arguments, keywords)
+        return self._objects.observe(self.value(path), arguments, keywords)
 
     def drive(
         self, name: str, source: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Any:
         """Run a function of the suite with the module as its first argument."""
-        return compile_driver(source, name)(self._module, *arguments, **keywords)
+        function = partial(compile_driver(source, name), self._module)
+        return self._objects.run_plain(function, arguments, keywords)
 
 
 def _kind(value: object) -> str:
