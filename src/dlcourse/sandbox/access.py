@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import torch
+
     from dlcourse.sandbox.observation import Observation
 
 METHOD: Final = object()
@@ -45,3 +47,29 @@ class Access(Protocol):
 
     def attribute(self, name: str) -> Any:
         """Return the value of an attribute, or METHOD."""
+
+
+class ModuleAccess(Access, Protocol):
+    """Reaches a module for its mirror."""
+
+    @property
+    def is_child(self) -> bool:
+        """Whether the module is reached as a part of another one."""
+
+    def perform(self, name: str, *arguments: Any) -> None:
+        """Call a method, whatever it returns."""
+
+    def follow(self, name: str, value: torch.Tensor | bool) -> None:  # noqa: FBT001 - a value
+        """Hear that the suite changed a parameter, a buffer or the flag `training`."""
+
+    def member(self, name: str, value: Any) -> Any:
+        """Return a parameter, buffer or child that the mirror holds under a name."""
+
+    def owns(self, name: str, *, registered: bool) -> bool:
+        """Whether a name is that of a parameter, buffer or child; `registered` in the mirror."""
+
+    def child(self, name: str, access: ModuleAccess) -> ModuleAccess:
+        """Return the access for a child, given the one that has reached it so far."""
+
+    def refusal(self, operation: str) -> Exception:
+        """Return what to raise for an operation that does not reach graded code."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dlcourse.sandbox.objects import Objects
+    from dlcourse.sandbox.sync import Sync
     from dlcourse.sandbox.wire import Frame
 
 _MAX_CHANGED: Final = 32
@@ -46,27 +47,37 @@ class Call:
         self._process = objects.process
         self._inputs = (arguments, dict(keywords))
         encoder = RequestEncoder(objects)
-        frame = self._send(header, encoder)
+        sync, frame = self._send(header, encoder)
         self.weight = frame.size
-        exchange = Exchange.of(self._process, frame)
+        exchange = Exchange.of(objects, frame)
         grad = torch.is_grad_enabled()
         inputs = [tensor for tensor in encoder.tensors if grad and tensor.requires_grad]
+        if sync is not None:
+            # Before the graph is built: a parameter that is written to later would look stale.
+            fresh = objects.mirrors.absorb(sync, frame)
+            inputs += [*sync.inputs, *(fresh if grad else [])]
         rest = frame.tensors[len(exchange.outputs) :]
         self._tensors = (*exchange.attach(inputs), *rest)
         self._header = frame.header
         self._advance(encoder.generators)
 
-    def _send(self, header: Mapping[str, Any], encoder: RequestEncoder) -> Frame:
+    def _send(
+        self, header: Mapping[str, Any], encoder: RequestEncoder
+    ) -> tuple[Sync | None, Frame]:
         arguments, keywords = self._inputs
+        grad = torch.is_grad_enabled()
         try:
             request = {
                 "kind": "call",
                 **header,
                 "arguments": encoder.encode(arguments),
                 "keywords": encoder.encode(keywords),
-                "grad": torch.is_grad_enabled(),
+                "grad": grad,
             }
-            return self._process.request(request, encoder.descriptions, encoder.buffers)
+            sync = self._objects.mirrors.sync(encoder, grad=grad)
+            if sync is not None:
+                request["mirrors"] = sync.told
+            return sync, self._process.request(request, encoder.descriptions, encoder.buffers)
         except Unsendable as error:
             raise UnsendableArgument(str(error)) from None
 

@@ -81,7 +81,11 @@ class Graphs:
         `upstream` holds one gradient or None for each output, `wanted` says which inputs get one.
         """
         inputs, outputs = self._kept[number]
+        # The call itself may have frozen a parameter.
+        wanted = [w and tensor.requires_grad for w, tensor in zip(wanted, inputs, strict=True)]
         given = [gradient for gradient in upstream if gradient is not None]
+        if not any(wanted):
+            return [None for _ in inputs], [*inputs, *given]
         for gradient in given:
             gradient.requires_grad_(create_graph)
         with torch.set_grad_enabled(create_graph):

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from dlcourse.sandbox.decoder import Decoder
+from dlcourse.sandbox.not_mirrored import require_plain
 from dlcourse.sandbox.request import RequestEncoder
 from dlcourse.sandbox.tensors import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dlcourse.sandbox.objects import Objects
     from dlcourse.sandbox.process import WorkerProcess
     from dlcourse.sandbox.wire import Frame
 
@@ -41,7 +43,7 @@ class _Graph:
     It must not hold the outputs themselves: they refer to it, and nothing would ever be freed.
     """
 
-    process: WorkerProcess
+    objects: Objects
     differentiable: tuple[bool, ...]
     node: _Node | None
 
@@ -54,8 +56,9 @@ class Exchange:
     graph: _Graph
 
     @classmethod
-    def of(cls, process: WorkerProcess, frame: Frame) -> Exchange:
+    def of(cls, objects: Objects, frame: Frame) -> Exchange:
         """Read the part of an answer that autograd needs; raises StudentProtocol."""
+        process = objects.process
         count = frame.header.get("outputs")
         if type(count) is not int or not 0 <= count <= len(frame.tensors):
             raise process.malformed("the number of outputs")
@@ -64,7 +67,7 @@ class Exchange:
             raise process.malformed("the number of a node")
         node = None if number is None else _Node(process, number)
         differentiable = tuple(spec.requires_grad for spec in frame.specs[:count])
-        return cls(frame.tensors[:count], _Graph(process, differentiable, node))
+        return cls(frame.tensors[:count], _Graph(objects, differentiable, node))
 
     def attach(self, inputs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """Return the outputs with their place in the local graph."""
@@ -92,7 +95,10 @@ class _Remote(torch.autograd.Function):
     ) -> tuple[torch.Tensor, ...]:
         ctx.set_materialize_grads(False)
         ctx.graph = graph
-        ctx.save_for_backward(*inputs)
+        # Parameters are not saved: all that are mirrored are inputs, and an optimizer may step one
+        # that this graph does not reach. Where it does, the worker's own graph sees it.
+        ctx.parameters = [t if isinstance(t, torch.nn.Parameter) else None for t in inputs]
+        ctx.save_for_backward(*(t for t in inputs if not isinstance(t, torch.nn.Parameter)))
         pairs = zip(outputs, graph.differentiable, strict=True)
         ctx.mark_non_differentiable(*(output for output, carries in pairs if not carries))
         return outputs
@@ -100,7 +106,8 @@ class _Remote(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
         graph: _Graph = ctx.graph
-        inputs: tuple[torch.Tensor, ...] = ctx.saved_tensors
+        saved = iter(ctx.saved_tensors)
+        inputs = [next(saved) if held is None else held for held in ctx.parameters]
         wanted = list(ctx.needs_input_grad[3:])
         pairs = zip(upstream, graph.differentiable, strict=True)
         reached = [gradient for gradient, carries in pairs if carries]
@@ -108,13 +115,13 @@ class _Remote(torch.autograd.Function):
         if graph.node is None or not given or not any(wanted):
             return (None, None, None, *(None for _ in inputs))
         again = torch.is_grad_enabled()
-        answer, tree = _ask(graph.process, graph.node, reached, wanted, create_graph=again)
+        answer, tree = _ask(graph.objects, graph.node, reached, wanted, create_graph=again)
         outputs = answer.attach([*inputs, *given]) if again else answer.outputs
-        return (None, None, None, *_matched(graph.process, tree, outputs, inputs))
+        return (None, None, None, *_matched(graph.objects.process, tree, outputs, inputs))
 
 
 def _ask(
-    process: WorkerProcess,
+    objects: Objects,
     node: _Node,
     upstream: Sequence[torch.Tensor | None],
     wanted: list[bool],
@@ -122,17 +129,27 @@ def _ask(
     create_graph: bool,
 ) -> tuple[Exchange, Any]:
     """Ask for vector-Jacobian products; returns the exchange and the tree of the gradients."""
-    encoder = RequestEncoder()
-    header = {
+    encoder = RequestEncoder(objects)
+    header: dict[str, Any] = {
         "kind": "gradient",
         "node": node.number,
-        # A fresh view each: two equal upstream gradients must stay two inputs of the new node.
-        "upstream": [None if g is None else encoder.tensor(g.detach()) for g in upstream],
+        "upstream": [None if g is None else encoder.tensor(_view(g)) for g in upstream],
         "wanted": wanted,
         "create_graph": create_graph,
     }
-    frame = process.request(header, encoder.descriptions, encoder.buffers)
-    return Exchange.of(process, frame), frame.header.get("value")
+    sync = objects.mirrors.sync(encoder, grad=False)
+    if sync is not None:
+        header["mirrors"] = sync.told
+    frame = objects.process.request(header, encoder.descriptions, encoder.buffers)
+    if sync is not None:
+        sync.settle()
+    return Exchange.of(objects, frame), frame.header.get("value")
+
+
+def _view(gradient: torch.Tensor) -> torch.Tensor:
+    """A fresh view: two equal upstream gradients must stay two inputs of the new node."""
+    require_plain(gradient)
+    return gradient.detach()
 
 
 def _matched(

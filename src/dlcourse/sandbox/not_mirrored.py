@@ -7,7 +7,7 @@ from typing import Final
 import torch
 from torch.autograd import forward_ad
 
-_WRAPPED: Final = torch._C._functorch.is_functorch_wrapped_tensor  # noqa: SLF001 - torch offers no public one
+_FUNCTORCH: Final = torch._C._functorch  # noqa: SLF001 - torch offers no public test
 
 
 class NotMirrored(Exception):  # noqa: N818 - it names what the suite asked for
@@ -21,10 +21,10 @@ class NotMirrored(Exception):  # noqa: N818 - it names what the suite asked for
 
 def require_plain(tensor: torch.Tensor) -> None:
     """Raise NotMirrored for a tensor that a function transform or forward mode has wrapped."""
-    if _WRAPPED(tensor):
+    if _FUNCTORCH.is_functorch_wrapped_tensor(tensor) or _FUNCTORCH.is_legacy_batchedtensor(tensor):
         raise NotMirrored("`vmap`, or another transform of `torch.func`,")
     if _is_dual(tensor):
-        raise NotMirrored("forward-mode differentiation (a dual tensor)")
+        raise NotMirrored("forward-mode differentiation, such as `torch.func.jvp`,")
 
 
 def _is_dual(tensor: torch.Tensor) -> bool:

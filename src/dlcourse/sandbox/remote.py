@@ -54,6 +54,8 @@ class RemoteSubmission:
     autograd node whose backward runs in the worker. Generators come back advanced.
     """
 
+    is_ours: Final = False
+
     def __init__(self, process: WorkerProcess) -> None:
         self.process = process
         self.objects = Objects(process)

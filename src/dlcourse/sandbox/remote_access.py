@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from dlcourse.sandbox.access import METHOD
 from dlcourse.sandbox.call import Call
 from dlcourse.sandbox.faults import WrongAnswer
+from dlcourse.sandbox.not_mirrored import NotMirrored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import torch
+
+    from dlcourse.sandbox.access import ModuleAccess
     from dlcourse.sandbox.objects import Objects
     from dlcourse.sandbox.observation import Observation
 
@@ -25,6 +29,7 @@ class RemoteAccess:
         self.objects = objects
         self.number = number
         self.kind = kind
+        self.is_child = False
         self._iterated = 0
 
     @property
@@ -70,6 +75,31 @@ class RemoteAccess:
             case (False, value):
                 return value
         raise self.objects.process.malformed("an attribute")
+
+    def perform(self, name: str, *arguments: Any) -> None:
+        """Call a method, whatever it returns."""
+        self.call(name, arguments, {})
+
+    def follow(self, name: str, value: torch.Tensor | bool) -> None:  # noqa: FBT001 - a value
+        """Do nothing: the worker is told with the next call."""
+
+    def member(self, name: str, value: Any) -> Any:  # noqa: ARG002 - nothing is known of the name
+        """Return a parameter, buffer or child of a mirror as it is."""
+        return value
+
+    def owns(self, name: str, *, registered: bool) -> bool:  # noqa: ARG002 - the same
+        """Whether a name is that of a parameter, buffer or child of a mirror."""
+        return registered
+
+    def child(self, name: str, access: ModuleAccess) -> ModuleAccess:  # noqa: ARG002 - the same
+        """Mark the access to a child as such."""
+        if isinstance(access, RemoteAccess):
+            access.is_child = True
+        return access
+
+    def refusal(self, operation: str) -> Exception:
+        """Return NotMirrored."""
+        return NotMirrored(operation)
 
     def _call(
         self,

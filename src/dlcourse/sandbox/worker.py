@@ -4,9 +4,10 @@ Graded code can read and change everything here: nothing is secret, and nothing 
 trusted. One frame comes in, one goes out:
 
     load      files, main, seed                -> names {name: kind}
-    call      target, arguments, keywords      -> value, outputs, node, generators, mirrors
+    call      target, arguments, keywords,
+              mirrors                          -> value, outputs, node, generators, mirrors
     value     target                           -> value
-    gradient  node, upstream, wanted           -> value, outputs, node
+    gradient  node, upstream, wanted, mirrors  -> value, outputs, node
     describe  objects                          -> modules, values
 
 A call's target is a dotted name below the submission's module, or below an `object` that the
@@ -35,6 +36,7 @@ from dlcourse.sandbox.decoder import Decoder
 from dlcourse.sandbox.driver import compile_driver
 from dlcourse.sandbox.graft import Graphs, graft
 from dlcourse.sandbox.live import AnswerEncoder, LiveObjects
+from dlcourse.sandbox.mirrored import Mirrored
 from dlcourse.sandbox.modules import load_submission
 from dlcourse.sandbox.observe import observe
 from dlcourse.sandbox.report_error import describe_error
@@ -91,6 +93,7 @@ class Worker:
         self._drivers: dict[str, Callable[..., Any]] = {}
         self._graphs = Graphs()
         self._live = LiveObjects()
+        self._mirrored = Mirrored(self._live)
         self._entry: CodeType | None = None
 
     def answer(self, frame: Frame) -> _Reply:
@@ -100,6 +103,7 @@ class Worker:
         for node in header["release"]:
             self._graphs.forget(node)
         try:
+            self._mirrored.drop(header["drop"])
             self._live.drop(header["drop"])
             if header["seed"] is not None:
                 seed_globals(header["seed"])
@@ -125,6 +129,8 @@ class Worker:
                 return self._value(frame.header)
             case "gradient":
                 return self._gradient(frame)
+            case "describe":
+                return self._describe(frame.header)
             case _:
                 return self._call(frame)
 
@@ -145,6 +151,7 @@ class Worker:
         sources: dict[str, str] = header["files"]
         self._files = {f"{name}.py" for name in sources}
         self._live = LiveObjects(sources)
+        self._mirrored = Mirrored(self._live)
         self._module = load_submission(header["main"], sources)
         # A module's dict may be given keys that are no names.
         names = {
@@ -159,6 +166,7 @@ class Worker:
     def _call(self, frame: Frame) -> _Reply:
         header = frame.header
         leaves, seen = graft(frame)
+        leaves += self._mirrored.apply(header.get("mirrors"), frame.tensors)
         decoder = Decoder(seen, self._live.find)
         arguments: tuple[Any, ...] = decoder.decode(header["arguments"])
         keywords: dict[str, Any] = decoder.decode(header["keywords"])
@@ -171,15 +179,25 @@ class Worker:
         run = _observed if header["observe"] else _plain
         with torch.set_grad_enabled(header["grad"]):
             reply = run(function, arguments, keywords, encoder)
-        reply["outputs"] = len(encoder.tensors)
-        reply["node"] = self._graphs.keep(leaves if header["grad"] else [], encoder.tensors)
+        reply["outputs"] = outputs = len(encoder.tensors)
+        if "mirrors" in header:
+            reply["mirrors"], fresh = self._mirrored.changes(encoder)
+            leaves += fresh
+        reply["node"] = self._graphs.keep(
+            leaves if header["grad"] else [], encoder.tensors[:outputs]
+        )
         states = [generator.get_state() for _, generator in sorted(decoder.generators.items())]
         reply["generators"] = [encoder.tensor(state) for state in states]
         return reply, encoder
 
+    def _describe(self, header: dict[str, Any]) -> _Reply:
+        encoder = Encoder()
+        return self._mirrored.describe(header["objects"], encoder), encoder
+
     def _gradient(self, frame: Frame) -> _Reply:
         """Backward through a graph: vector-Jacobian products, themselves a graph when asked."""
         header = frame.header
+        self._mirrored.apply(header.get("mirrors"), frame.tensors)
         again = header["create_graph"]
         upstream = [None if i is None else frame.tensors[i] for i in header["upstream"]]
         gradients, inputs = self._graphs.gradients(

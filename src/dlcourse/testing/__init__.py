@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dlcourse.sandbox.not_mirrored import NotMirrored
 from dlcourse.testing.gradchecks import assert_gradcheck, assert_gradgradcheck
 from dlcourse.testing.gradients import (
     assert_gradients_match,
@@ -18,6 +19,7 @@ from dlcourse.testing.values import assert_values_match
 
 __all__ = [
     "Mismatch",
+    "NotMirrored",
     "Solution",
     "Student",
     "assert_gradcheck",

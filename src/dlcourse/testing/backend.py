@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dlcourse.sandbox.driver import compile_driver
 from dlcourse.testing.local import LocalObjects
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 class Backend(Protocol):
     """Runs graded code; `RemoteSubmission` and `LocalSubmission` are the two there are."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is our own code, which hides nothing."""
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -45,6 +49,8 @@ class LocalSubmission:
     Objects have stand-ins, as they would have for a worker; modules of torch are handed out
     themselves.
     """
+
+    is_ours: Final = True
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module

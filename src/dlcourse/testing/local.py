@@ -230,6 +230,9 @@ class LocalMethod:
         """Call it and return the positional arguments as they are afterwards."""
         return self.observed(*arguments, **keywords).arguments
 
+    def __repr__(self) -> str:
+        return f"<graded {type(self._method.__self__).__name__}.{self._method.__name__}>"
+
 
 class LocalModule:
     """Lends its handles to the methods of a module that our own code defines."""

@@ -8,16 +8,18 @@ from weakref import WeakKeyDictionary
 
 from dlcourse.sandbox.driver import compile_driver
 from dlcourse.sandbox.faults import MissingName, WrongAnswer
+from dlcourse.testing.repeat import Repeat, no_problem, result_problem
 from dlcourse.testing.structure import structure_problem
-from dlcourse.testing.twin_access import Repeat, no_problem, result_problem
+from dlcourse.testing.twin_access import bind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
     from dlcourse.sandbox.observation import Observation
+    from dlcourse.sandbox.stand_in import StandIn
     from dlcourse.testing.backend import Backend
-    from dlcourse.testing.twin_access import Problem
+    from dlcourse.testing.repeat import Problem
     from dlcourse.testing.twins import LocalTwins
 
 
@@ -42,6 +44,10 @@ class Seat:
     file: str
     claims: bool = False
     modules: LocalTwins = field(default_factory=WeakKeyDictionary)
+
+    def bind(self, stand_in: StandIn, twin: Any) -> None:
+        """Let an object of graded code be measured by the solution's."""
+        bind(self, stand_in, twin)
 
 
 class Student:

@@ -1,34 +1,30 @@
-"""Calls of graded code repeated on the solution, and the structures of the answers compared.
-
-What cannot be repeated, because a twin was lost on the way, is not compared. An object in such an
-answer is refused: a suite never holds an object of graded code where the solution has another
-kind of thing, and so never asks of it what only a suite's own mistake could ask.
-"""
+"""The way to an object of graded code that has a twin: whatever is done to one is done to both."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
-
-from torch import nn
+from typing import TYPE_CHECKING, Any, Final
 
 from dlcourse.sandbox.access import METHOD
 from dlcourse.sandbox.crossing import is_method
-from dlcourse.sandbox.faults import StudentFault, WrongAnswer
+from dlcourse.sandbox.faults import WrongAnswer
+from dlcourse.sandbox.mirror import Mirror, pass_access_on
+from dlcourse.sandbox.not_mirrored import NotMirrored
 from dlcourse.sandbox.operations import NEEDS, OPERATIONS
+from dlcourse.sandbox.registers import TABLES
+from dlcourse.sandbox.registers import registered as table_of
 from dlcourse.sandbox.stand_in import StandIn, access_of, replace_access
-from dlcourse.testing.structure import describe, is_opaque, structure_problem
-from dlcourse.testing.twins import NOTHING, LostTwin, Twinned, spare, twins_in
+from dlcourse.testing.repeat import Repeat, adopt, no_problem
+from dlcourse.testing.structure import describe, structure_problem
+from dlcourse.testing.twins import NOTHING, LostTwin, Twinned, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from dlcourse.sandbox.access import Access
+    import torch
+
+    from dlcourse.sandbox.access import Access, ModuleAccess
     from dlcourse.sandbox.observation import Observation
     from dlcourse.testing.student import Seat
-
-Problem: TypeAlias = "Callable[[Any, Any, str], str | None]"
-"""Says how an answer differs from the solution's in kind, given what sentences call it."""
 
 # How a sentence names what an operation gives.
 _GIVES: Final = {
@@ -41,116 +37,21 @@ _GIVES: Final = {
 }
 
 
-def no_problem(answer: Any, expected: Any, what: str) -> str | None:  # noqa: ARG001 - see below
-    """Find no fault with any answer, for calls without a check."""
-    return None
+class TwinAccess(Twinned):
+    """Reaches an object through `inner`, and does the same with the object's twin.
 
-
-def result_problem(answer: Any, expected: Any, what: str) -> str | None:
-    """Say how the result of a function differs from the solution's in kind, or return None."""
-    problem = structure_problem(answer, expected, what)
-    if problem and answer is None:
-        problem += ": does every path end in `return`?"
-    return problem
-
-
-@dataclass
-class Repeat:
-    """One call as the solution repeats it.
-
-    `what` names the answer in sentences; `reference` is the solution's function, which takes the
-    twin of `owner`, if there is one, before the arguments. Those are copied before graded code
-    runs, so that both meet the same.
+    `is_child` tells whether it is a module inside another one, and `is_derived` whether its twin
+    is found there, by its name in the twin of that one.
     """
 
-    seat: Seat
-    what: str
-    reference: Callable[..., Any]
-    arguments: tuple[Any, ...]
-    keywords: Mapping[str, Any]
-    owner: Twinned | None = None
-    problem: Problem = result_problem
-    _copies: Any = field(init=False)
-
-    def __post_init__(self) -> None:
-        try:
-            self._copies = spare((self.arguments, dict(self.keywords)), self.seat.modules)
-        except LostTwin:
-            self._copies = NOTHING
-
-    def answer(self, run: Callable[[], Any]) -> Any:
-        """Let graded code run and return its answer.
-
-        Raises:
-            WrongAnswer: it is not built as the solution's is, or holds an object where the
-                solution's holds none.
-            StudentFault: graded code is to blame for another end.
-        """
-        answer = self._run(run)
-        self._judge(answer)
-        return answer
-
-    def observation(self, run: Callable[[], Observation]) -> Observation:
-        """Let graded code run under observation and return what was seen; raises as `answer`."""
-        self.seat.claims = True
-        seen: Observation = self._run(run)
-        self._judge(seen.result)
-        # The copies are by now what the solution left of them.
-        left = (self.arguments, dict(self.keywords)) if self._copies is NOTHING else self._copies
-        adopt(self.seat, (seen.arguments, dict(seen.keywords)), left, "an argument")
-        return seen
-
-    def followed(self, run: Callable[[], Any]) -> Any:
-        """Let graded code run and return its answer, which holds no objects, as it is."""
-        answer = self._run(run)
-        if self._twins() and self._expected() is NOTHING:
-            self._lose()
-        return answer
-
-    def _run(self, run: Callable[[], Any]) -> Any:
-        try:
-            return run()
-        except StudentFault:
-            if self._twins():
-                self._expected()  # what both refuse leaves both in the same state
-            raise
-
-    def _judge(self, answer: Any) -> None:
-        expected = self._expected()
-        if expected is NOTHING:
-            self._lose()
-        elif problem := self.problem(answer, expected, self.what):
-            raise WrongAnswer(problem)
-        adopt(self.seat, answer, expected, self.what)
-
-    def _lose(self) -> None:
-        for twin in self._twins():
-            twin.lose()
-
-    def _twins(self) -> list[Twinned]:
-        """The twins that the call may change."""
-        own = [] if self.owner is None else [self.owner]
-        return [*own, *twins_in((self.arguments, dict(self.keywords)))]
-
-    def _expected(self) -> Any:
-        """The solution's answer; NOTHING where it raises, as the suite then expects, or cannot."""
-        if self._copies is NOTHING:
-            return NOTHING
-        arguments, keywords = self._copies
-        try:
-            own = () if self.owner is None else (self.owner.twin,)
-            return self.reference(*own, *arguments, **keywords)
-        except Exception:  # noqa: BLE001 - LostTwin, and whatever the solution raises
-            return NOTHING
-
-
-class TwinAccess(Twinned):
-    """Reaches an object through `inner`, and does the same with the object's twin."""
-
-    def __init__(self, seat: Seat, inner: Access, find: Callable[[], Any]) -> None:
+    def __init__(
+        self, seat: Seat, inner: Access, find: Callable[[], Any], *, is_child: bool = False
+    ) -> None:
         super().__init__(find)
         self.seat = seat
         self.inner = inner
+        self.is_child = is_child
+        self.is_derived = is_child
         self._items = 0
 
     @property
@@ -252,59 +153,73 @@ class TwinAccess(Twinned):
             return NOTHING
         return METHOD if is_method(value, {self.seat.solution.__name__}) else value
 
+    # For mirrors of modules.
 
-def adopt(seat: Seat, answer: Any, expected: Any, what: str) -> None:
-    """Give each object in an answer the solution's object at the same place for a twin.
+    def perform(self, name: str, *arguments: Any) -> None:
+        """Call a method, whatever it returns."""
+        self._method(name, arguments, {}).followed(lambda: self.inner.call(name, arguments, {}))
 
-    Raises WrongAnswer for an object where the solution has none, or one of another kind.
-    """
-    match answer:
-        case StandIn():
-            _adopt_object(seat, answer, expected, what)
-        case nn.Module() if isinstance(expected, nn.Module):
-            _adopt_local(seat, answer, expected)
-        case list() | tuple():
-            same = isinstance(expected, list | tuple) and len(expected) == len(answer)
-            for mine, theirs in zip(
-                answer, expected if same else [NOTHING] * len(answer), strict=True
-            ):
-                adopt(seat, mine, theirs, what)
-        case dict():
-            known = expected if isinstance(expected, dict) else {}
-            for key, part in answer.items():
-                adopt(seat, part, known.get(key, NOTHING), what)
+    def follow(self, name: str, value: torch.Tensor | bool) -> None:  # noqa: FBT001 - a value
+        """Let the twin have what the suite gave to the module."""
+        if not self.lost:
+            follow(self.twin, name, value)
+
+    def member(self, name: str, value: Any) -> Any:
+        """Return a parameter, buffer or child, once it is what the twin has under this name.
+
+        What the twin has not is the submission's own way to build the module.
+        """
+        try:
+            expected = getattr(self.twin, name, NOTHING)
+        except LostTwin:
+            return value
+        if expected is not NOTHING:
+            problem = structure_problem(value, expected, f"`{name}` of `{self.kind}`")
+            if problem:
+                raise WrongAnswer(problem)
+        return value
+
+    def owns(self, name: str, *, registered: bool) -> bool:  # noqa: ARG002 - the twin decides
+        """Whether the twin has a parameter, buffer or child of this name."""
+        try:
+            return any(name in table_of(self.twin, table) for table in TABLES)
+        except LostTwin:
+            return False
+
+    def child(self, name: str, access: ModuleAccess) -> ModuleAccess:
+        """Return the access for a child, whose twin is the twin's child of the same name.
+
+        A module that had a twin before it became a part of this one keeps it.
+        """
+
+        def find() -> Any:
+            child = table_of(self.twin, "modules").get(name)
+            return NOTHING if child is None else child
+
+        if not isinstance(access, TwinAccess):
+            return TwinAccess(self.seat, access, find, is_child=True)
+        if access.is_derived:
+            return TwinAccess(self.seat, access.inner, find, is_child=True)
+        access.is_child = not access.lost and Twinned(find).holds(access.twin)
+        return access
+
+    def refusal(self, operation: str) -> Exception:
+        """Return NotMirrored, or WrongAnswer for a module that the exercise does not ask for."""
+        if self.lost:
+            return WrongAnswer(
+                f"a module of class `{self.kind}` is where the exercise asks for none: build it "
+                "as the stub does"
+            )
+        return NotMirrored(operation)
 
 
-def _adopt_object(seat: Seat, stand_in: StandIn, expected: Any, what: str) -> None:
-    if expected is stand_in:
-        return
-    if isinstance(stand_in, nn.Module):
-        fits = isinstance(expected, nn.Module)
-    else:
-        fits = expected is not NOTHING and is_opaque(expected)
-    if not fits:
-        raise WrongAnswer(
-            f"{what} holds {describe(stand_in)}: return tensors, numbers, strings or containers "
-            "of them"
-        )
+def bind(seat: Seat, stand_in: StandIn, twin: Any) -> None:
+    """Give an object of graded code its twin; the last one that it was given counts."""
     access = access_of(stand_in)
     if isinstance(access, TwinAccess):
-        if _twin_of(access) is expected:
+        if access.holds(twin):
             return
         access = access.inner
-    replace_access(stand_in, TwinAccess(seat, access, lambda: expected))
-
-
-def _adopt_local(seat: Seat, module: nn.Module, expected: nn.Module) -> None:
-    """Remember the twins of a module of this process and of those inside it."""
-    twins = dict(expected.named_modules())
-    for path, part in module.named_modules():
-        if path in twins:
-            seat.modules[part] = twins[path]
-
-
-def _twin_of(access: Twinned) -> Any:
-    try:
-        return access.twin
-    except LostTwin:
-        return NOTHING
+    replace_access(stand_in, TwinAccess(seat, access, lambda: twin))
+    if isinstance(stand_in, Mirror):
+        pass_access_on(stand_in)
