@@ -49,7 +49,7 @@ class Call:
         encoder = RequestEncoder(objects)
         sync, frame = self._send(header, encoder)
         self.weight = frame.size
-        exchange = Exchange.of(objects, frame)
+        exchange = Exchange.of(self._process, frame)
         grad = torch.is_grad_enabled()
         inputs = [tensor for tensor in encoder.tensors if grad and tensor.requires_grad]
         if sync is not None:

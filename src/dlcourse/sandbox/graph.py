@@ -21,7 +21,6 @@ from dlcourse.sandbox.tensors import Malformed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dlcourse.sandbox.objects import Objects
     from dlcourse.sandbox.process import WorkerProcess
     from dlcourse.sandbox.wire import Frame
 
@@ -43,7 +42,7 @@ class _Graph:
     It must not hold the outputs themselves: they refer to it, and nothing would ever be freed.
     """
 
-    objects: Objects
+    process: WorkerProcess
     differentiable: tuple[bool, ...]
     node: _Node | None
 
@@ -56,9 +55,8 @@ class Exchange:
     graph: _Graph
 
     @classmethod
-    def of(cls, objects: Objects, frame: Frame) -> Exchange:
+    def of(cls, process: WorkerProcess, frame: Frame) -> Exchange:
         """Read the part of an answer that autograd needs; raises StudentProtocol."""
-        process = objects.process
         count = frame.header.get("outputs")
         if type(count) is not int or not 0 <= count <= len(frame.tensors):
             raise process.malformed("the number of outputs")
@@ -67,7 +65,7 @@ class Exchange:
             raise process.malformed("the number of a node")
         node = None if number is None else _Node(process, number)
         differentiable = tuple(spec.requires_grad for spec in frame.specs[:count])
-        return cls(frame.tensors[:count], _Graph(objects, differentiable, node))
+        return cls(frame.tensors[:count], _Graph(process, differentiable, node))
 
     def attach(self, inputs: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         """Return the outputs with their place in the local graph."""
@@ -96,7 +94,7 @@ class _Remote(torch.autograd.Function):
         ctx.set_materialize_grads(False)
         ctx.graph = graph
         # Parameters are not saved: all that are mirrored are inputs, and an optimizer may step one
-        # that this graph does not reach. Where it does, the worker's own graph sees it.
+        # that this graph does not reach. The worker keeps what they hold now.
         ctx.parameters = [t if isinstance(t, torch.nn.Parameter) else None for t in inputs]
         ctx.save_for_backward(*(t for t in inputs if not isinstance(t, torch.nn.Parameter)))
         pairs = zip(outputs, graph.differentiable, strict=True)
@@ -115,13 +113,13 @@ class _Remote(torch.autograd.Function):
         if graph.node is None or not given or not any(wanted):
             return (None, None, None, *(None for _ in inputs))
         again = torch.is_grad_enabled()
-        answer, tree = _ask(graph.objects, graph.node, reached, wanted, create_graph=again)
+        answer, tree = _ask(graph.process, graph.node, reached, wanted, create_graph=again)
         outputs = answer.attach([*inputs, *given]) if again else answer.outputs
-        return (None, None, None, *_matched(graph.objects.process, tree, outputs, inputs))
+        return (None, None, None, *_matched(graph.process, tree, outputs, inputs))
 
 
 def _ask(
-    objects: Objects,
+    process: WorkerProcess,
     node: _Node,
     upstream: Sequence[torch.Tensor | None],
     wanted: list[bool],
@@ -129,21 +127,16 @@ def _ask(
     create_graph: bool,
 ) -> tuple[Exchange, Any]:
     """Ask for vector-Jacobian products; returns the exchange and the tree of the gradients."""
-    encoder = RequestEncoder(objects)
-    header: dict[str, Any] = {
+    encoder = RequestEncoder()
+    header = {
         "kind": "gradient",
         "node": node.number,
         "upstream": [None if g is None else encoder.tensor(_view(g)) for g in upstream],
         "wanted": wanted,
         "create_graph": create_graph,
     }
-    sync = objects.mirrors.sync(encoder, grad=False)
-    if sync is not None:
-        header["mirrors"] = sync.told
-    frame = objects.process.request(header, encoder.descriptions, encoder.buffers)
-    if sync is not None:
-        sync.settle()
-    return Exchange.of(objects, frame), frame.header.get("value")
+    frame = process.request(header, encoder.descriptions, encoder.buffers)
+    return Exchange.of(process, frame), frame.header.get("value")
 
 
 def _view(gradient: torch.Tensor) -> torch.Tensor:

@@ -9,8 +9,7 @@ A module is described without the modules inside it, which have numbers of their
     children                 [[name, number of the module or None], ...]
 
 A tensor's number stands for all places where this one tensor is registered: tied parameters are
-one. With every call the grader says what it changed, and hears what the call changed; with a
-gradient it only says so:
+one. With every call the grader says what it changed, and hears what the call changed:
 
     tensors       [[number, index in the frame], ...]
     grad          [[number, requires_grad], ...]
@@ -38,6 +37,7 @@ from dlcourse.sandbox.tensors import Unsendable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from dlcourse.sandbox.graft import Contents
     from dlcourse.sandbox.live import LiveObjects
     from dlcourse.sandbox.values import Encoder
 
@@ -83,24 +83,18 @@ class _Module:
     children: tuple[nn.Module | None, ...]
     training: bool
 
-    def holds(self, current: dict[int, torch.Tensor], numbers: dict[int, int]) -> bool:
-        """Whether the description still does.
-
-        `current` collects the tensors by number, `numbers` the numbers by the tensor's identity,
-        over all modules: if they contradict each other, tensors were tied or untied.
-        """
+    @property
+    def keeps_its_form(self) -> bool:
+        """Whether names, shapes, dtypes and children are those that were described."""
         children = registered(self.module, "modules").values()
         if _form(self.module) != self.form or len(children) != len(self.children):
             return False
-        if any(now is not then for now, then in zip(children, self.children, strict=True)):
-            return False
-        for (table, name), n in self.numbers.items():
-            tensor = registered(self.module, table)[name]
-            if current.setdefault(n, tensor) is not tensor:
-                return False
-            if numbers.setdefault(id(tensor), n) != n:
-                return False
-        return True
+        return all(now is then for now, then in zip(children, self.children, strict=True))
+
+    def tensors(self) -> Iterator[tuple[int, torch.Tensor]]:
+        """The tensors that stand in the places of the numbers now."""
+        for (table, name), number in self.numbers.items():
+            yield number, registered(self.module, table)[name]
 
 
 class Mirrored:
@@ -200,8 +194,8 @@ class Mirrored:
             return []
         for number, index in told["tensors"]:
             known = self._tensors[number]
-            # Not the tensor itself: the grader may have put back what a graph was built on, as
-            # finite differences do, and that graph must not look stale.
+            # Not the tensor itself: a graph that was built on it must not look stale, for it is
+            # given back what it saw when a gradient is asked for.
             known.tensor.data.copy_(tensors[index])
             known.copy = known.tensor.detach().clone()
         for number, flag in told["grad"]:
@@ -233,14 +227,21 @@ class Mirrored:
             self._modules[n].training = self._modules[n].module.training
         return told, [self._tensors[n].tensor for n in fresh]
 
+    def contents(self) -> Contents:
+        """The parameters that train, each with a copy of what it holds."""
+        return [(t.tensor, t.copy) for t in self._tensors.values() if t.requires_grad]
+
     def _restructured(self) -> list[int]:
         """The modules whose description no longer holds; in the others, new tensors replace old."""
-        current: dict[int, torch.Tensor] = {}
-        numbers: dict[int, int] = {}
-        found = [n for n, entry in self._modules.items() if not entry.holds(current, numbers)]
+        formed = {n: entry for n, entry in self._modules.items() if entry.keeps_its_form}
+        current, contradicted = _paired(pair for e in formed.values() for pair in e.tensors())
         for n, tensor in current.items():
             self._tensors[n].tensor = tensor
-        return found
+        return [
+            n
+            for n, entry in self._modules.items()
+            if n not in formed or contradicted & {*entry.numbers.values()}
+        ]
 
     def _fresh(self, restructured: list[int]) -> list[int]:
         """Give numbers to the parameters in these modules that have none, and train."""
@@ -253,6 +254,21 @@ class Mirrored:
                     fresh.append(next(self._count))
                     self._tensors[fresh[-1]] = _Tensor.of(parameter)
         return fresh
+
+
+def _paired(
+    pairs: Iterable[tuple[int, torch.Tensor]],
+) -> tuple[dict[int, torch.Tensor], set[int]]:
+    """The one tensor of each number, and the numbers where tensors were tied or untied."""
+    tensors: dict[int, torch.Tensor] = {}
+    numbers: dict[int, int] = {}
+    contradicted = set()
+    for number, tensor in pairs:
+        if tensors.setdefault(number, tensor) is not tensor:
+            contradicted.add(number)
+        if numbers.setdefault(id(tensor), number) != number:
+            contradicted |= {number, numbers[id(tensor)]}
+    return {n: t for n, t in tensors.items() if n not in contradicted}, contradicted
 
 
 def _trains(tensor: torch.Tensor) -> bool:

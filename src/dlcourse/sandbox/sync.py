@@ -69,22 +69,13 @@ class Sync:
             self.told["grad"].append([slot.number, tensor.requires_grad])
         return written or turned
 
-    def settle(self) -> None:
-        """Remember that the worker has what it was told."""
-        for slot, contents in self._sent:
-            slot.known = contents
-        for n, requires_grad in self.told["grad"]:
-            self._slots[n].requires_grad = requires_grad
-        for n, training in self.told["training"]:
-            state_of(self._mirrors[n]).training = training
-
     def absorb(self, frame: Frame) -> tuple[list[int], list[int]]:
         """Take over what the call changed.
 
         Returns the modules to be described anew, and the parameters that the call made in them;
         raises Malformed.
         """
-        self.settle()
+        self._settle()
         told = frame.header.get("mirrors")
         if type(told) is not dict:
             raise Malformed("what changed in the modules")
@@ -94,6 +85,15 @@ class Sync:
         if not self._mirrors.keys() >= set(restructured):
             raise Malformed("a change of an unknown module")
         return restructured, _distinct(told.get("fresh"))
+
+    def _settle(self) -> None:
+        """Remember that the worker has what it was told."""
+        for slot, contents in self._sent:
+            slot.known = contents
+        for n, requires_grad in self.told["grad"]:
+            self._slots[n].requires_grad = requires_grad
+        for n, training in self.told["training"]:
+            state_of(self._mirrors[n]).training = training
 
     def _absorb_tensors(self, changes: Any, tensors: Sequence[torch.Tensor]) -> None:
         pairs = entries(changes, 2)
@@ -107,7 +107,7 @@ class Sync:
     def _absorb_flags(self, told: dict[str, Any]) -> None:
         for n, requires_grad in entries(told.get("grad"), 2):
             slot = self._slots.get(number(n))
-            if slot is None or not slot.is_parameter or not slot.known.is_floating_point():
+            if slot is None or not slot.is_parameter or not _differentiable(slot.known):
                 raise Malformed("a gradient of a tensor that can have none")
             slot.set_requires_grad(flag(requires_grad))
         for n, training in entries(told.get("training"), 2):
@@ -115,6 +115,10 @@ class Sync:
             if mirror is None:
                 raise Malformed("a flag of an unknown module")
             mirror.training = state_of(mirror).training = flag(training)
+
+
+def _differentiable(tensor: torch.Tensor) -> bool:
+    return tensor.is_floating_point() or tensor.is_complex()
 
 
 def _distinct(numbers: Any) -> list[int]:

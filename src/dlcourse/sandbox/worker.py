@@ -7,7 +7,7 @@ trusted. One frame comes in, one goes out:
     call      target, arguments, keywords,
               mirrors                          -> value, outputs, node, generators, mirrors
     value     target                           -> value
-    gradient  node, upstream, wanted, mirrors  -> value, outputs, node
+    gradient  node, upstream, wanted           -> value, outputs, node
     describe  objects                          -> modules, values
 
 A call's target is a dotted name below the submission's module, or below an `object` that the
@@ -184,7 +184,9 @@ class Worker:
             reply["mirrors"], fresh = self._mirrored.changes(encoder)
             leaves += fresh
         reply["node"] = self._graphs.keep(
-            leaves if header["grad"] else [], encoder.tensors[:outputs]
+            leaves if header["grad"] else [],
+            encoder.tensors[:outputs],
+            self._mirrored.contents(),
         )
         states = [generator.get_state() for _, generator in sorted(decoder.generators.items())]
         reply["generators"] = [encoder.tensor(state) for state in states]
@@ -197,7 +199,6 @@ class Worker:
     def _gradient(self, frame: Frame) -> _Reply:
         """Backward through a graph: vector-Jacobian products, themselves a graph when asked."""
         header = frame.header
-        self._mirrored.apply(header.get("mirrors"), frame.tensors)
         again = header["create_graph"]
         upstream = [None if i is None else frame.tensors[i] for i in header["upstream"]]
         gradients, inputs = self._graphs.gradients(
@@ -206,7 +207,9 @@ class Worker:
         encoder = Encoder()
         value = encoder.encode(gradients)
         # A gradient met twice is sent once, so the encoder's tensors count.
-        node = self._graphs.keep(inputs if again else [], encoder.tensors)
+        node = self._graphs.keep(
+            inputs if again else [], encoder.tensors, self._graphs.contents(header["node"])
+        )
         return {"value": value, "outputs": len(encoder.tensors), "node": node}, encoder
 
     def _callee(self, header: dict[str, Any]) -> Callable[..., Any]:
