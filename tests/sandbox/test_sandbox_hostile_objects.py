@@ -15,7 +15,7 @@ from dlcourse.sandbox.faults import MissingName, StudentProtocol, WrongAnswer
 from dlcourse.sandbox.live import MAX_OBJECTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 JUNK: list[Any] = ["x", -1, 0, 1.5, [], {}, True, None, 1 << 63, [[]], [None]]
 OBJECT: dict[str, Any] = {"$": "object", "h": 5, "c": "Mean", "module": False}
@@ -35,6 +35,11 @@ def reply(number: int, value: Any, *tensors: torch.Tensor, **fields: Any) -> byt
     return answer({**header, **fields}, *tensors)
 
 
+def each(*values: Any) -> list[Any]:
+    """The wrong values of a field."""
+    return list(values)
+
+
 def without(table: Mapping[str, Any], field: str) -> dict[str, Any]:
     """A table that lacks a field."""
     return {key: value for key, value in table.items() if key != field}
@@ -47,8 +52,8 @@ def without(table: Mapping[str, Any], field: str) -> dict[str, Any]:
     "tree",
     [
         *({**OBJECT, "h": bad} for bad in JUNK),
-        *({**OBJECT, "c": bad} for bad in (None, 3, [], {}, True)),
-        *({**OBJECT, "module": bad} for bad in (None, 0, 1, "x", [], {})),
+        *({**OBJECT, "c": bad} for bad in each(None, 3, [], {}, 1.5)),
+        *({**OBJECT, "module": bad} for bad in each(None, 0, 1, "x", [], {})),
         *(without(OBJECT, field) for field in ("h", "c", "module")),
     ],
 )
@@ -131,7 +136,7 @@ def test_python_s_protocols_cannot_be_broken(peer: Peer, operation: str, claim: 
     peer.send(reply(1, OBJECT))
     made = submission.call("f", (), {})
     peer.send(reply(2, claim))
-    uses = {
+    uses: dict[str, Callable[[], object]] = {
         "len": lambda: len(made),
         "bool": lambda: bool(made),
         "contains": lambda: 3 in made,
@@ -168,8 +173,11 @@ MISSING: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("field", "wrong"),
     [
-        *((field, bad) for field in ("class", "name") for bad in (None, 3, [], {})),
-        *(("file", bad) for bad in (None, 3, [], "", "/etc/passwd", "a/b.py", "x" * 201, "a\n")),
+        *((field, bad) for field in ("class", "name") for bad in each(None, 3, [], {})),
+        *(
+            ("file", bad)
+            for bad in each(None, 3, [], "", "/etc/passwd", "a/b.py", "x" * 201, "a\n")
+        ),
     ],
 )
 def test_a_malformed_missing_name_is_refused(peer: Peer, field: str, wrong: Any) -> None:
@@ -252,10 +260,10 @@ DESCRIPTIONS: list[dict[str, Any]] = [
     changed_root(parameters=[["w", 3]]),
     changed_root(children=[["fc", 8]]),
     changed_root(persistent=[]), changed_root(persistent=[1]), changed_root(persistent=None),
-    *(changed_root(training=bad) for bad in (None, 1, "x", [])),
-    *(changed_root(container=bad) for bad in ("Tower", 3, [], True)),
-    *(changed_root(h=bad) for bad in (None, 0, -1, "5", 7, True)),
-    *(changed_root(c=bad) for bad in (None, 3, [])),
+    *(changed_root(training=bad) for bad in each(None, 1, "x", [])),
+    *(changed_root(container=bad) for bad in each("Tower", 3, [], {})),
+    *(changed_root(h=bad) for bad in each(None, 0, -1, "5", 7)),
+    *(changed_root(c=bad) for bad in each(None, 3, [])),
     *({**DESCRIBED, "modules": [CHILD, without(ROOT, field)]} for field in ROOT
       if field != "container"),
 ]  # fmt: skip

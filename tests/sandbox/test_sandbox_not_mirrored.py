@@ -187,7 +187,7 @@ def test_transforms_are_refused(
 def test_forward_mode_is_refused(work: RemoteSubmission) -> None:
     """A tangent would be lost on the way."""
     with forward_ad.dual_level():
-        dual = forward_ad.make_dual(torch.ones(2), torch.ones(2))
+        dual = forward_ad.make_dual(torch.ones(2), torch.ones(2))  # type: ignore[no-untyped-call] # torch's
         sentence = refused(lambda: work.call("double", (dual,), {}))
         assert work.call("double", (torch.ones(1),), {}) == 2
     assert sentence == "forward-mode differentiation, such as `torch.func.jvp`,"
@@ -212,7 +212,10 @@ class _Local:
         (partial(len, ()), "a value of type `partial`"),
         (nn.Linear(1, 1), "the local module `Linear`"),
         (torch.optim.SGD([torch.ones(1)]), "the optimizer `SGD`"),
-        (torch.utils.data.DataLoader([1]), "the loader `DataLoader`"),
+        (
+            torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.ones(1))),
+            "the loader `DataLoader`",
+        ),
     ],
 )
 def test_callables_and_what_holds_them_are_refused(

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from dlcourse.sandbox.driver import compile_driver
 from dlcourse.sandbox.faults import MissingName, WrongAnswer
+from dlcourse.sandbox.values import has_plain_form
 from dlcourse.testing.repeat import Repeat, no_problem, result_problem
 from dlcourse.testing.structure import structure_problem
 from dlcourse.testing.twin_access import bind
@@ -119,11 +120,17 @@ class StudentFunction:
         self._seat = seat
         self._path = path
 
-    def __getattr__(self, name: str) -> StudentFunction:
-        """Return the function `name` below this one."""
+    def __getattr__(self, name: str) -> Any:
+        """Return the function below this one, or the plain value, as the solution has it there."""
         if name.startswith("_"):
             raise AttributeError(name)
-        return StudentFunction(self._seat, f"{self._path}.{name}")
+        path = f"{self._path}.{name}"
+        expected = getattr(self._reference(), name)
+        if not has_plain_form(expected):
+            return StudentFunction(self._seat, path)
+        value = self._seat.backend.value(path)
+        _refuse(structure_problem(value, expected, f"`{path}`"))
+        return value
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call graded code and return its answer, once its structure is the solution's."""
@@ -156,11 +163,15 @@ class StudentFunction:
 
     def _repeat(self, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Repeat:
         """The same call of the solution."""
+        what = f"the result of `{self._path}`"
+        return Repeat(self._seat, what, self._reference(), arguments, keywords)
+
+    def _reference(self) -> Any:
+        """The solution's function or class."""
         reference: Any = self._seat.solution
         for name in self._path.split("."):
             reference = getattr(reference, name)
-        what = f"the result of `{self._path}`"
-        return Repeat(self._seat, what, reference, arguments, keywords)
+        return reference
 
     def __repr__(self) -> str:
         return f"<graded {self._path}>"

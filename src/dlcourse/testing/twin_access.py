@@ -45,13 +45,20 @@ class TwinAccess(Twinned):
     """
 
     def __init__(
-        self, seat: Seat, inner: Access, find: Callable[[], Any], *, is_child: bool = False
+        self,
+        seat: Seat,
+        inner: Access,
+        find: Callable[[], Any],
+        *,
+        is_module: bool = False,
+        is_child: bool = False,
     ) -> None:
         super().__init__(find)
         self.seat = seat
         self.inner = inner
         self.is_child = is_child
         self.is_derived = is_child
+        self._call_name = "forward" if is_module else "__call__"
         self._items = 0
 
     @property
@@ -86,7 +93,7 @@ class TwinAccess(Twinned):
         def reference(twin: Any, *copies: Any, **named: Any) -> Any:
             return (getattr(twin, name) if name else twin)(*copies, **named)
 
-        what = f"the result of `{self.kind}.{name or '__call__'}`"
+        what = f"the result of `{self.kind}.{name or self._call_name}`"
         return Repeat(self.seat, what, reference, arguments, keywords, self)
 
     def operate(self, operation: str, *arguments: Any) -> Any:
@@ -196,10 +203,9 @@ class TwinAccess(Twinned):
             child = table_of(self.twin, "modules").get(name)
             return NOTHING if child is None else child
 
-        if not isinstance(access, TwinAccess):
-            return TwinAccess(self.seat, access, find, is_child=True)
-        if access.is_derived:
-            return TwinAccess(self.seat, access.inner, find, is_child=True)
+        if not isinstance(access, TwinAccess) or access.is_derived:
+            inner = access.inner if isinstance(access, TwinAccess) else access
+            return TwinAccess(self.seat, inner, find, is_module=True, is_child=True)
         access.is_child = not access.lost and Twinned(find).holds(access.twin)
         return access
 
@@ -220,6 +226,7 @@ def bind(seat: Seat, stand_in: StandIn, twin: Any) -> None:
         if access.holds(twin):
             return
         access = access.inner
-    replace_access(stand_in, TwinAccess(seat, access, lambda: twin))
+    is_module = isinstance(stand_in, Mirror)
+    replace_access(stand_in, TwinAccess(seat, access, lambda: twin, is_module=is_module))
     if isinstance(stand_in, Mirror):
         pass_access_on(stand_in)
