@@ -46,6 +46,7 @@ def good_answer() -> tuple[dict[str, Any], bytes]:
         "outputs": len(encoder.tensors) - 1,
         "node": 1,
         "generators": [len(encoder.tensors) - 1],
+        "shared": {"kept": [1], "drawn": []},
         "tensors": encoder.descriptions,
     }
     return header, b"".join(encoder.buffers)

@@ -125,7 +125,7 @@ CALL: dict[str, Any] = {
         {"$": "tuple", "v": [OUT, {"$": "generator", "i": 1, "v": 0}]}, {"$": "dict", "v": []},
     ],
     "aliases": {"$": "tuple", "v": [{"$": "tuple", "v": [0, 0]}]},
-    "changed": ["the grad mode"],
+    "changed": ["the grad mode"], "shared": {"kept": [], "drawn": []},
     "tensors": [
         {"dtype": "float32", "shape": [2], "bytes": 8, "grad": True},
         {"dtype": "uint8", "shape": [len(STATE)], "bytes": len(STATE)},

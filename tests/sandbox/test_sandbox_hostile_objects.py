@@ -390,3 +390,44 @@ def test_a_module_described_anew_keeps_what_fits(peer: Peer) -> None:
     assert weight.tolist() == [0.0, 0.0, 0.0]
     assert mirror.b is not buffer
     assert mirror.b.shape == (4,)
+
+
+# Generators that graded code kept.
+
+STATE = torch.Generator().get_state()
+KEPT: dict[str, Any] = {"kept": [1], "drawn": []}
+
+
+def test_the_generators_that_the_others_change_are_good(peer: Peer) -> None:
+    """One is kept, and drawn from in a call that has no arguments."""
+    submission, gen = peer.submission(), torch.Generator()
+    drawn = torch.Generator()
+    torch.rand(3, generator=drawn)
+    peer.send(reply(1, None, STATE, generators=[0], shared=KEPT))
+    submission.call("f", (gen,), {})
+    peer.send(reply(2, None, drawn.get_state(), shared={"kept": [1], "drawn": [[1, 0]]}))
+    submission.call("g", (), {})
+    assert torch.equal(gen.get_state(), drawn.get_state())
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        *JUNK,
+        *(without(KEPT, field) for field in KEPT),
+        *({**KEPT, "kept": bad} for bad in JUNK if bad != []),
+        *({**KEPT, "kept": bad} for bad in ([2], ["1"], [True], list(range(1, 999)))),
+        *({**KEPT, "drawn": bad} for bad in JUNK if bad != []),
+        *({**KEPT, "drawn": bad} for bad in (
+            [[1]], [[2, 0]], [["1", 0]], [[1, 5]], [[1, -1]], [[1, 1]], [[1, 0, 0]],
+        )),
+    ],
+)  # fmt: skip
+def test_malformed_generators_are_refused(peer: Peer, shared: Any) -> None:
+    """Numbers that are known, and states of their kind."""
+    submission, gen = peer.submission(), torch.Generator()
+    peer.send(reply(1, None, STATE, generators=[0], shared=KEPT))
+    submission.call("f", (gen,), {})
+    peer.send(reply(2, None, STATE, torch.ones(3), shared=shared))
+    with pytest.raises(StudentProtocol):
+        submission.call("g", (), {})

@@ -102,6 +102,20 @@ WORK = dedent("""\
             for start in range(0, self.n, 2):
                 yield torch.randperm(self.n, generator=self.gen)[start : start + 2]
 
+    class Urn:
+        def __init__(self, gen):
+            self.gen = gen
+
+        def draw(self, n):
+            torch.rand(3, generator=self.gen) if n < 0 else None
+            return torch.rand(n, generator=self.gen)
+
+        def draws_from(self, gen):
+            return gen is self.gen
+
+        def reseed(self):
+            self.gen.manual_seed(4)
+
     class Squares:
         def __getitem__(self, i):
             if i > 2:
@@ -281,6 +295,48 @@ def test_iteration_goes_on_where_it_was(work: RemoteSubmission) -> None:
     for epoch in epochs:
         parts = [torch.randperm(4, generator=twin)[i : i + 2] for i in (0, 2)]
         assert torch.equal(epoch, torch.cat(parts))
+
+
+def test_a_generator_that_is_kept_stays_one_on_both_sides(work: RemoteSubmission) -> None:
+    """What the suite sets or draws reaches graded code, and what that draws comes back."""
+    gen, twin = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
+    urn = work.call("Urn", (gen,), {})
+    for _ in range(2):
+        assert torch.equal(urn.draw(3), torch.rand(3, generator=twin))
+        assert torch.equal(torch.rand(2, generator=gen), torch.rand(2, generator=twin))
+    gen.manual_seed(9)
+    assert torch.equal(urn.draw(3), torch.rand(3, generator=twin.manual_seed(9)))
+    assert urn.draws_from(gen)
+    assert torch.equal(gen.get_state(), twin.get_state())
+
+
+def test_a_call_that_raised_has_drawn_nothing(work: RemoteSubmission) -> None:
+    """A kept generator goes on where the grader's is."""
+    gen = torch.Generator().manual_seed(3)
+    urn, before = work.call("Urn", (gen,), {}), gen.get_state()
+    with pytest.raises(StudentError):
+        urn.draw(-1)
+    assert torch.equal(gen.get_state(), before)
+    assert torch.equal(urn.draw(2), torch.rand(2, generator=torch.Generator().manual_seed(3)))
+
+
+def test_a_kept_generator_may_only_be_drawn_from(work: RemoteSubmission) -> None:
+    """A state of graded code's own choice is refused."""
+    gen = torch.Generator().manual_seed(3)
+    urn = work.call("Urn", (gen,), {})
+    with pytest.raises(WrongAnswer, match="leave its seed alone"):
+        urn.reseed()
+
+
+def test_a_generator_that_is_not_kept_is_forgotten(work: RemoteSubmission) -> None:
+    """With the object that kept it, or with the suite's own, its state travels no more."""
+    gens = [torch.Generator() for _ in range(3)]
+    urns = [work.call("Urn", (gen,), {}) for gen in gens]
+    assert len(work.objects.generators) == 3
+    del urns[0], gens[1]
+    gc.collect()
+    work.call("same", (), {})
+    assert len(work.objects.generators) == 1
 
 
 def test_an_endless_iterator_is_usable(work: RemoteSubmission) -> None:

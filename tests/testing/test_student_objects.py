@@ -185,6 +185,19 @@ def test_an_iterator_is_used_as_one(anywhere: Enrol) -> None:
     assert list(islice(student.count_up(3), 2)) == [3, 4]
 
 
+def test_a_generator_that_is_kept_is_the_suite_s(anywhere: Enrol) -> None:
+    """Setting it anew repeats the draws, and the solution's object follows."""
+    student, gen = anywhere(WORK), torch.Generator()
+    sampler = student.Sampler(5, gen)
+    orders = []
+    for seed in (1, 2, 1):
+        gen.manual_seed(seed)
+        orders.append([int(i[0]) for i in sampler])
+    twin = torch.Generator().manual_seed(1)
+    assert orders[0] == orders[2] == torch.randperm(5, generator=twin).tolist()
+    assert torch.equal(gen.get_state(), twin.get_state())
+
+
 def test_a_module_is_used_as_one(anywhere: Enrol) -> None:
     """Training, evaluation, children, hooks and plain attributes."""
     student, x, seen = anywhere(WORK), torch.ones(2, 3), []

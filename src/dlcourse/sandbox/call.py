@@ -74,6 +74,10 @@ class Call:
                 "keywords": encoder.encode(keywords),
                 "grad": grad,
             }
+            shared = self._objects.generators.told(encoder)
+            self._shares = shared is not None
+            if shared is not None:
+                request["shared"] = shared
             sync = self._objects.mirrors.sync(encoder, grad=grad)
             if sync is not None:
                 request["mirrors"] = sync.told
@@ -86,16 +90,19 @@ class Call:
         states = self._header.get("generators")
         if type(states) is not list or len(states) != len(generators):
             raise self._process.malformed("the number of generators")
-        for generator, index in zip(generators, states, strict=True):
-            try:
+        try:
+            for generator, index in zip(generators, states, strict=True):
                 advance(generator, item(self._tensors, index))
-            except Reseeded:
-                raise WrongAnswer(
-                    "a generator came back in a state that no draws lead to: draw from the "
-                    "generator that you are given, and leave its seed alone"
-                ) from None
-            except Malformed as error:
-                raise self._process.malformed(str(error)) from None
+            if self._shares:
+                shared = self._header.get("shared")
+                self._objects.generators.absorb(generators, shared, self._tensors)
+        except Reseeded:
+            raise WrongAnswer(
+                "a generator came back in a state that no draws lead to: draw from the "
+                "generator that you are given, and leave its seed alone"
+            ) from None
+        except Malformed as error:
+            raise self._process.malformed(str(error)) from None
 
     def value(self) -> Any:
         """The result."""

@@ -11,6 +11,7 @@ from dlcourse.sandbox.mirror import Mirror, MirrorState
 from dlcourse.sandbox.mirrors import Mirrors
 from dlcourse.sandbox.raised import bounded_text
 from dlcourse.sandbox.remote_access import RemoteAccess
+from dlcourse.sandbox.shared_generators import SharedGenerators
 from dlcourse.sandbox.stand_in import GradedObject, StandIn, access_of
 from dlcourse.sandbox.tensors import Malformed
 
@@ -25,6 +26,7 @@ class Objects:
 
     def __init__(self, process: WorkerProcess) -> None:
         self.process = process
+        self.generators = SharedGenerators()
         self.mirrors = Mirrors(process, self._mirror)
         self._stand_ins: weakref.WeakValueDictionary[int, StandIn] = weakref.WeakValueDictionary()
 

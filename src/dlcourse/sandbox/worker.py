@@ -35,6 +35,7 @@ from dlcourse.sandbox.crossing import MissingAttribute, attribute_of
 from dlcourse.sandbox.decoder import Decoder
 from dlcourse.sandbox.driver import compile_driver
 from dlcourse.sandbox.graft import Graphs, graft
+from dlcourse.sandbox.held_generators import HeldGenerators
 from dlcourse.sandbox.live import AnswerEncoder, LiveObjects
 from dlcourse.sandbox.mirrored import Mirrored
 from dlcourse.sandbox.modules import load_submission
@@ -94,6 +95,7 @@ class Worker:
         self._graphs = Graphs()
         self._live = LiveObjects()
         self._mirrored = Mirrored(self._live)
+        self._generators = HeldGenerators()
         self._entry: CodeType | None = None
 
     def answer(self, frame: Frame) -> _Reply:
@@ -168,6 +170,9 @@ class Worker:
         leaves, seen = graft(frame)
         leaves += self._mirrored.apply(header.get("mirrors"), frame.tensors)
         decoder = Decoder(seen, self._live.find)
+        told = header.get("shared")
+        if told is not None:
+            decoder.generators |= self._generators.arriving(told, frame.tensors)
         arguments: tuple[Any, ...] = decoder.decode(header["arguments"])
         keywords: dict[str, Any] = decoder.decode(header["keywords"])
         function = self._callee(header)
@@ -190,6 +195,10 @@ class Worker:
         )
         states = [generator.get_state() for _, generator in sorted(decoder.generators.items())]
         reply["generators"] = [encoder.tensor(state) for state in states]
+        if told is not None:
+            self._generators.hold(told, decoder.generators)
+            del arguments, keywords, decoder  # from here on, only graded code refers to them
+            reply["shared"] = self._generators.leaving(told, encoder)
         return reply, encoder
 
     def _describe(self, header: dict[str, Any]) -> _Reply:

@@ -15,7 +15,7 @@ from torch import nn
 from dlcourse.sandbox.faults import StudentFault, WrongAnswer
 from dlcourse.sandbox.stand_in import StandIn
 from dlcourse.testing.structure import describe, is_opaque, structure_problem
-from dlcourse.testing.twins import NOTHING, LostTwin, Twinned, follow_all, spare, twins_in
+from dlcourse.testing.twins import NOTHING, LostTwin, Twinned, spare, twins_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,8 +59,10 @@ class Repeat:
     _copies: Any = field(init=False)
 
     def __post_init__(self) -> None:
+        twins = self.seat.twins
+        twins.follow_generators()
         try:
-            self._copies = spare((self.arguments, dict(self.keywords)), self.seat.modules)
+            self._copies = spare((self.arguments, dict(self.keywords)), twins)
         except LostTwin:
             self._copies = NOTHING
 
@@ -122,7 +124,7 @@ class Repeat:
         """The solution's answer; NOTHING where it raises, as the suite then expects, or cannot."""
         if self._copies is NOTHING:
             return NOTHING
-        follow_all(self.seat.modules)
+        self.seat.twins.follow_modules()
         arguments, keywords = self._copies
         try:
             own = () if self.owner is None else (self.owner.twin,)
@@ -174,4 +176,4 @@ def _adopt_local(seat: Seat, module: nn.Module, expected: nn.Module) -> None:
     twins = dict(expected.named_modules())
     for path, part in module.named_modules():
         if path in twins:
-            seat.modules[part] = twins[path]
+            seat.twins.modules[part] = twins[path]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
-from weakref import WeakKeyDictionary
 
 from dlcourse.sandbox.driver import compile_driver
 from dlcourse.sandbox.faults import MissingName, WrongAnswer
@@ -12,6 +11,7 @@ from dlcourse.sandbox.values import has_plain_form
 from dlcourse.testing.repeat import Repeat, no_problem, result_problem
 from dlcourse.testing.structure import structure_problem
 from dlcourse.testing.twin_access import bind
+from dlcourse.testing.twins import Twins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dlcourse.sandbox.stand_in import StandIn
     from dlcourse.testing.backend import Backend
     from dlcourse.testing.repeat import Problem
-    from dlcourse.testing.twins import LocalTwins
 
 
 class Solution(Protocol):
@@ -36,15 +35,14 @@ class Seat:
     """The learner's place in one run of one test: who sits there and what they are measured by.
 
     `file` is the learner's file as sentences name it. `claims` tells whether the test so far has
-    asked the worker about itself. `modules` holds the twins of modules of this process, which
-    have no stand-in to keep them.
+    asked the worker about itself.
     """
 
     backend: Backend
     solution: ModuleType
     file: str
     claims: bool = False
-    modules: LocalTwins = field(default_factory=WeakKeyDictionary)
+    twins: Twins = field(default_factory=Twins)
 
     def bind(self, stand_in: StandIn, twin: Any) -> None:
         """Let an object of graded code be measured by the solution's."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -14,7 +16,6 @@ from dlcourse.testing.replicas import replica
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from weakref import WeakKeyDictionary
 
 _TENSORS: Final[tuple[Table, ...]] = ("parameters", "buffers")
 NOTHING: Final = object()
@@ -57,7 +58,39 @@ class Twinned:
         self._is_lost = True
 
 
-LocalTwins: TypeAlias = "WeakKeyDictionary[nn.Module, nn.Module]"
+@dataclass
+class Twins:
+    """The solution's counterparts of what has no stand-in: generators, and modules of this process.
+
+    One generator has one counterpart, so that an object that keeps it draws on where it was.
+    """
+
+    modules: WeakKeyDictionary[nn.Module, nn.Module] = field(default_factory=WeakKeyDictionary)
+    generators: WeakKeyDictionary[torch.Generator, torch.Generator] = field(
+        default_factory=WeakKeyDictionary
+    )
+
+    def of(self, value: nn.Module | torch.Generator) -> nn.Module | torch.Generator:
+        """The counterpart, in the generator's state; a module that has none is its own."""
+        if isinstance(value, nn.Module):
+            return self.modules.get(value, value)
+        if value not in self.generators:
+            self.generators[value] = torch.Generator(value.device)
+        return self.generators[value].set_state(value.get_state())
+
+    def follow_generators(self) -> None:
+        """Bring all counterparts to the state of their generators, before a call."""
+        for generator, twin in self.generators.items():
+            twin.set_state(generator.get_state())
+
+    def follow_modules(self) -> None:
+        """Bring all counterparts to the contents and flags of their modules, after a call."""
+        for module, twin in self.modules.items():
+            twin.training = module.training
+            for table in _TENSORS:
+                for name, tensor in registered(module, table).items():
+                    if tensor is not None:
+                        follow(twin, name, tensor)
 
 
 def follow(twin: nn.Module, name: str, value: torch.Tensor | bool) -> None:  # noqa: FBT001 - a value
@@ -74,21 +107,11 @@ def follow(twin: nn.Module, name: str, value: torch.Tensor | bool) -> None:  # n
                 mine.requires_grad_(value.requires_grad)
 
 
-def follow_all(modules: LocalTwins) -> None:
-    """Let the twins of modules of this process be as those are now."""
-    for module, twin in modules.items():
-        twin.training = module.training
-        for table in _TENSORS:
-            for name, tensor in registered(module, table).items():
-                if tensor is not None:
-                    follow(twin, name, tensor)
-
-
-def spare(value: Any, modules: LocalTwins) -> Any:
+def spare(value: Any, twins: Twins) -> Any:
     """Copy arguments for the solution, so that it meets them as graded code did.
 
     Tensors of their own, generators in the state from before the call, and for each object its
-    twin; for a module of this process that stands in `modules`.
+    twin; `twins` knows those of generators and of modules of this process.
 
     Raises:
         LostTwin: an object has none.
@@ -96,28 +119,26 @@ def spare(value: Any, modules: LocalTwins) -> Any:
     """
     match value:
         case StandIn():
-            access = access_of(value)
-            if not isinstance(access, Twinned):
-                raise LostTwin
-            return access.twin
-        case nn.Module():
-            return modules.get(value, value)
-        case torch.Tensor() | torch.Generator():
-            return _copy(value)
+            return _twin_of(value)
+        case nn.Module() | torch.Generator():
+            return twins.of(value)
+        case torch.Tensor():
+            require_plain(value)
+            return replica(value)
         case list() | tuple():
-            parts = [spare(part, modules) for part in value]
+            parts = [spare(part, twins) for part in value]
             return parts if isinstance(value, list) else tuple(parts)
         case dict():
-            return {key: spare(part, modules) for key, part in value.items()}
+            return {key: spare(part, twins) for key, part in value.items()}
         case _:
             return value
 
 
-def _copy(value: torch.Tensor | torch.Generator) -> torch.Tensor | torch.Generator:
-    if isinstance(value, torch.Generator):
-        return torch.Generator(value.device).set_state(value.get_state())
-    require_plain(value)
-    return replica(value)
+def _twin_of(stand_in: StandIn) -> Any:
+    access = access_of(stand_in)
+    if not isinstance(access, Twinned):
+        raise LostTwin
+    return access.twin
 
 
 def twins_in(value: Any) -> Iterator[Twinned]:
