@@ -41,6 +41,10 @@ format: $(READY) ## repair style and format where that is safe
 bench: $(READY) ## measure how long grading takes on this machine
 	$(BIN)/python -m benchmarks
 
+.PHONY: fuzz
+fuzz: $(READY) ## send 200,000 damaged answers to the grader
+	$(BIN)/python tests/sandbox/fuzz_wire.py
+
 .PHONY: wheel
 wheel: $(READY) ## build the wheel, with the course inside, and the source archive in dist/
 	rm -rf dist

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import torch
 
+from benchmarks import workers
 from benchmarks.pairs import measure
 from dlcourse.course import load_course
 from dlcourse.grading.check import Request, hidden_paths, job_for
@@ -41,7 +42,7 @@ LARGE = 25_000_000  # float32: 100 MB
 def main() -> None:
     """Measure everything; the exit code is 1 where a bound is missed."""
     torch.set_num_threads(1)
-    kept = [warm_grading(), cold_check(), *remote_calls()]
+    kept = [warm_grading(), cold_check(), *remote_calls(), *confinement()]
     sys.exit(0 if all(kept) else 1)
 
 
@@ -132,6 +133,26 @@ def _large_call(submission: RemoteSubmission) -> bool:
         pair.ratio <= 4,
         "at most 4",
     )
+
+
+def confinement() -> list[bool]:
+    """What confinement adds to a worker, and what a worker adds to a fork."""
+    whole = workers.confined_and_not()
+    fork = workers.worker_and_bare_fork()
+    return [
+        _say(
+            "a worker up to its first answer: unconfined, confined",
+            f"{1e3 * whole.ours:.1f} ms, {1e3 * whole.theirs:.1f} ms: {whole.ratio:.2f} times",
+            whole.ratio <= 1.6,
+            "at most 1.6",
+        ),
+        _say(
+            "a fork of the warmed server that ends at once; a confined worker",
+            f"{1e3 * fork.ours:.1f} ms, {1e3 * fork.theirs:.1f} ms: {fork.ratio:.2f} times",
+            fork.ratio <= 2.5,
+            "at most 2.5",
+        ),
+    ]
 
 
 def _run(*arguments: str, **environment: str) -> None:

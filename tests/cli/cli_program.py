@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROOT: Final = Path(__file__).parents[2]
 OUTCOMES: Final = ROOT / "examples" / "outcomes"
@@ -37,6 +40,22 @@ def run(
         [*COMMAND, *words],
         cwd=cwd,
         env=environment() if env is None else env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def run_on_weaker(
+    *words: str, calls: Sequence[str], error: str = "EPERM", cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """Run `dlcourse` where `calls` fail."""
+    launcher = Path(__file__).with_name("deny_calls.py")
+    return subprocess.run(
+        [sys.executable, launcher, error, ",".join(calls), *COMMAND, *words],
+        cwd=cwd,
+        env=environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",

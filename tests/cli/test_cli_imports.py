@@ -39,6 +39,7 @@ def test_the_command_line_loads_click_alone() -> None:
     [
         "from dlcourse.cli.listing import print_list; print_list(None, (), as_json=False)",
         "import dlcourse.cli.checking, dlcourse.reports.terminal",
+        "from dlcourse.cli.doctoring import run_doctor; run_doctor(None, 'none', as_json=False)",
     ],
 )
 def test_commands_load_nothing_heavy(statements: str) -> None:

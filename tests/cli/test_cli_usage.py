@@ -84,7 +84,7 @@ def test_the_program_alone_shows_its_help() -> None:
     assert ended.stderr.startswith("Usage: dlcourse ")
 
 
-@pytest.mark.parametrize("typed", ["--help", "-h", "check --help", "list --help"])
+@pytest.mark.parametrize("typed", ["--help", "-h", "check --help", "doctor --help", "list --help"])
 def test_help_fits_a_terminal(typed: str) -> None:
     """Help goes to the output with status 0, and no line is longer than 80 characters."""
     ended = run(*typed.split())

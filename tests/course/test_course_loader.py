@@ -66,6 +66,13 @@ def test_what_is_not_said_has_a_default(folder: CourseFolder) -> None:
     assert exercise.prerequisites == exercise.theory == exercise.forbidden == exercise.files == ()
 
 
+def test_the_tier_that_a_course_requires_is_its_own(folder: CourseFolder) -> None:
+    """`[confinement]` reaches the model, and a course without it requires nothing."""
+    assert load_course(folder.root).required == "none"
+    folder.edit("course.toml", "format = 1", 'format = 1\nconfinement.required = "confined"')
+    assert load_course(folder.root).required == "confined"
+
+
 def test_paths_are_computed(folder: CourseFolder) -> None:
     """The files of an exercise follow from its day and name."""
     exercise = load_course(folder.root).exercises[0]

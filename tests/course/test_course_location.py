@@ -113,3 +113,43 @@ def test_no_course_anywhere_says_where_it_was_sought(tmp_path: Path) -> None:
         f" and `{tmp_path}/site-packages/dlcourse` carries no default course;"
         " name a course with `--course FOLDER`."
     )
+
+
+@pytest.mark.parametrize("inside", [".", "graders", "deep"])
+def test_a_submission_brings_no_course_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
+) -> None:
+    """A course that nobody named is refused where it lies in the submission to be graded."""
+    submission = small_course(tmp_path / "submission").root
+    (submission / "deep").mkdir()
+    monkeypatch.chdir(submission / inside)
+    with pytest.raises(UsageError) as refused:
+        find_course(None, Path("../submission" if inside == "." else ".."))
+    assert str(refused.value).startswith(f"the course in `{submission}` lies in `..")
+    assert str(refused.value).endswith(
+        "whose files are graded and decide nothing: name the course with `--course FOLDER`, or"
+        " leave `--workdir` out."
+    )
+
+
+def test_a_link_to_the_submission_is_seen_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A submission is known by where it lies, not by what it is called."""
+    submission = small_course(tmp_path / "submission").root
+    (tmp_path / "alias").symlink_to(submission)
+    monkeypatch.chdir(submission)
+    with pytest.raises(UsageError, match="decide nothing"):
+        find_course(None, tmp_path / "alias")
+
+
+def test_a_course_may_lie_around_the_submission_or_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of the course can be graded, and a course that was named can hold its own work."""
+    course = small_course(tmp_path / "course").root
+    monkeypatch.chdir(course)
+    assert find_course(None, Path("solutions")) == course
+    assert find_course(Path(), Path()) == course
+    monkeypatch.setenv("DLCOURSE_COURSE", str(course))
+    assert find_course(None, Path()) == course

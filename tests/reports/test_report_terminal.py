@@ -235,7 +235,7 @@ def test_a_missing_layer_is_named() -> None:
     confinement = report.confinement.model_copy(update={"layers": (lacking, *others)})
     shown = _shown(report.model_copy(update={"confinement": confinement}), 100)
     assert "confined by capabilities, landlock (ABI 7), seccomp, limits;" in shown
-    assert "; without no_new_privs (not known here)" in " ".join(shown.split())
+    assert "; without no_new_privs: `dlcourse doctor` says why" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize(

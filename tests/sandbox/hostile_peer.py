@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from dlcourse.sandbox.confinement import Limits
@@ -65,7 +66,18 @@ class Peer:
         output, self.output = os.pipe()
         trace, self.trace = os.pipe()
         socket.send_fds(self.status, [b"{}"], [self.pidfd])
-        self.process = WorkerProcess(Lines(sock, output, trace, status, Limits()))
+        self._lines = Lines(sock, output, trace, status, Limits())
+        self._handed_over = False
+
+    @cached_property
+    def process(self) -> WorkerProcess:
+        """The worker as the grader holds it."""
+        return WorkerProcess(self._lines)
+
+    def hand_over(self) -> Lines:
+        """Return the grader's ends of the lines, to take and to close instead of `process`."""
+        self._handed_over = True
+        return self._lines
 
     def submission(self) -> RemoteSubmission:
         """A submission in this worker, which has greeted as it should."""
@@ -95,7 +107,8 @@ class Peer:
     def __exit__(self, *_: object) -> None:
         self.sock.close()
         self.status.close()
-        self.process.close()
+        if not self._handed_over:
+            self.process.close()
         os.close(self.output)
         os.close(self.trace)
         if self._sleeper is not None:

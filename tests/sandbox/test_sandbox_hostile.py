@@ -14,6 +14,7 @@ from hostile_peer import GREETING, Peer, answer, frame
 from dlcourse.errors import DlcourseError
 from dlcourse.sandbox.confinement import Limits
 from dlcourse.sandbox.faults import (
+    Place,
     StudentCrash,
     StudentError,
     StudentFault,
@@ -22,12 +23,15 @@ from dlcourse.sandbox.faults import (
     WrongAnswer,
 )
 from dlcourse.sandbox.process import WorkerProcess
+from dlcourse.sandbox.record import Effects, Extent, Sight
 from dlcourse.sandbox.remote import RemoteSubmission, Sources
 from dlcourse.sandbox.server import Lines
 from dlcourse.sandbox.watch import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from dlcourse.sandbox.record import Record
 
 
 def drawn() -> torch.Generator:
@@ -124,8 +128,14 @@ CALL: dict[str, Any] = {
     "after": [
         {"$": "tuple", "v": [OUT, {"$": "generator", "i": 1, "v": 0}]}, {"$": "dict", "v": []},
     ],
-    "aliases": {"$": "tuple", "v": [{"$": "tuple", "v": [0, 0]}]},
-    "changed": ["the grad mode"], "shared": {"kept": [], "drawn": []},
+    "effects": {
+        "mutated": [[0, "its values differ"]], "aliases": [[0, 0]], "changed": ["the grad mode"],
+    },
+    "usage": {
+        "functions": [["torch.exp", 2, "work.py", 3]], "operations": [["aten::exp", 2, None, None]],
+        "largest": [2, 8], "saved": 8, "flops": 0, "complete": True,
+    },
+    "shared": {"kept": [], "drawn": []},
     "tensors": [
         {"dtype": "float32", "shape": [2], "bytes": 8, "grad": True},
         {"dtype": "uint8", "shape": [len(STATE)], "bytes": len(STATE)},
@@ -146,12 +156,12 @@ def test_the_answer_that_the_others_change_is_good(peer: Peer) -> None:
     peer.send(frame(CALL, PAYLOAD))
     seen = submission.observe("f", (x, generator), {})
     assert seen.result.requires_grad
+    assert seen.mutated == ((0, "its values differ"),)
     assert seen.aliases == ((0, 0),)
     assert seen.changed == ("the grad mode",)
     assert torch.equal(generator.get_state(), STATE)
 
 
-PAIR = {"$": "tuple", "v": [0, 0]}
 CALL_CASES = tampered(
     CALL,
     id=[0, 2, "1", None, 1.5, [], {}],
@@ -176,6 +186,18 @@ def test_a_malformed_answer_to_a_call_is_refused(peer: Peer, field: str, wrong: 
     assert not submission.process.alive
 
 
+NO_LIST: list[Any] = [None, *(junk for junk in JUNK if junk != [])]
+WRONG_KEYS: list[Any] = [2, -1, True, 0.0, None, "k", [], {}]
+WRONG_MUTATED: list[Any] = [
+    *NO_LIST, [0], [[0]], [[0, 3]], [[0, "nonsense"]], [[0, []]], [[0, "its values differ", 0]],
+    [[0, "its values differ"]] * 3, *([[key, "its values differ"]] for key in WRONG_KEYS),
+]  # fmt: skip
+WRONG_ALIASES: list[Any] = [
+    *NO_LIST, [0], [[0]], [[0, 0, 0]], [[1, 0]], [[-1, 0]], [[False, 0]], [["0", 0]],
+    [[0, 0]] * 3, [[1 << 70, 0]], *([[0, key]] for key in WRONG_KEYS),
+]  # fmt: skip
+WRONG_CHANGED: list[Any] = ["x", None, 3, {}, [3], [None], [[]], ["x"] * 33]
+
 OBSERVE_CASES = tampered(
     CALL,
     after=[
@@ -184,15 +206,12 @@ OBSERVE_CASES = tampered(
         [{"$": "tuple", "v": [OUT, None, None]}, {"$": "dict", "v": []}],
         [CALL["after"][0], {"$": "dict", "v": [["k", 1]]}],
     ],
-    aliases=[
-        *JUNK, None, [PAIR],
-        *({"$": "tuple", "v": [bad]} for bad in (
-            0, None, [0, 0], {"$": "tuple", "v": [0]}, {"$": "tuple", "v": [0, 0, 0]},
-            {"$": "tuple", "v": [1, 0]}, {"$": "tuple", "v": [0, 1]}, {"$": "tuple", "v": [-1, 0]},
-            {"$": "tuple", "v": [False, 0]}, {"$": "tuple", "v": ["0", 0]},
-        )),
+    effects=[
+        *JUNK, None,
+        *({**CALL["effects"], "mutated": bad} for bad in WRONG_MUTATED),
+        *({**CALL["effects"], "aliases": bad} for bad in WRONG_ALIASES),
+        *({**CALL["effects"], "changed": bad} for bad in WRONG_CHANGED),
     ],
-    changed=["x", None, 3, {}, [3], [None], [[]], ["x"] * 33],
 )  # fmt: skip
 
 
@@ -203,6 +222,92 @@ def test_a_malformed_observation_is_refused(peer: Peer, field: str, wrong: Any) 
     peer.send(frame({**CALL, field: wrong}, PAYLOAD))
     with pytest.raises(StudentProtocol):
         submission.observe("f", arguments(), {})
+
+
+# What was watched.
+
+WRONG_COUNTS: list[Any] = [*JUNK, None, False, 1 << 63, "1"]
+WRONG_FILES: list[Any] = [3, [], {}, "", "/etc/passwd", "a/b.py", "x" * 201]
+WRONG_LINES: list[Any] = [None, "3", -1, 1 << 31, 1.5, True, []]
+WRONG_NAMES: list[Any] = [
+    *NO_LIST, ["torch.exp"], [["torch.exp", 1, None]], [["torch.exp", 1, None, None, None]],
+    [[3, 1, None, None]], [[None, 1, None, None]],
+    [[f"torch.f{place}", 1, None, None] for place in range(1001)],
+    *([["torch.exp", count, None, None]] for count in WRONG_COUNTS),
+    *([["torch.exp", 1, file, 1]] for file in WRONG_FILES),
+    *([["torch.exp", 1, "work.py", line]] for line in WRONG_LINES),
+]  # fmt: skip
+USAGE_CASES = tampered(
+    CALL["usage"],
+    functions=WRONG_NAMES,
+    operations=WRONG_NAMES,
+    largest=[*JUNK, None, [1], [1, 2, 3], *([count, 1] for count in WRONG_COUNTS)],
+    saved=WRONG_COUNTS,
+    flops=WRONG_COUNTS,
+    complete=["x", 1, 0, None, [], {}],
+)
+
+
+def watch(submission: RemoteSubmission) -> list[Record]:
+    """Call a function under watch and return what was heard of it."""
+    heard: list[Record] = []
+    with submission.watched(heard.append):
+        submission.call("f", arguments(), {})
+    return heard
+
+
+def test_the_record_that_the_others_change_is_good(peer: Peer) -> None:
+    """What a worker tells of a watched call reaches whoever watches."""
+    submission = peer.submission()
+    peer.send(frame(CALL, PAYLOAD))
+    (record,) = watch(submission)
+    assert record.effects == Effects(((0, "its values differ"),), ((0, 0),), ("the grad mode",))
+    assert record.usage.functions == {"torch.exp": Sight(2, Place("work.py", 3))}
+    assert record.usage.operations == {"aten::exp": Sight(2)}
+    assert (record.usage.largest, record.usage.saved_bytes) == (Extent(2, 8), 8)
+
+
+@pytest.mark.parametrize(("field", "wrong"), USAGE_CASES, ids=show)
+def test_a_malformed_record_is_refused(peer: Peer, field: str, wrong: Any) -> None:
+    """Names are bounded texts, counts are 63-bit numbers, lines are lines, or the worker ends."""
+    submission = peer.submission()
+    peer.send(frame({**CALL, "usage": {**CALL["usage"], field: wrong}}, PAYLOAD))
+    with pytest.raises(StudentProtocol):
+        watch(submission)
+    assert not submission.process.alive
+
+
+@pytest.mark.parametrize("wrong", [*JUNK, CALL["usage"]], ids=show)
+def test_a_record_that_is_none_is_refused(peer: Peer, wrong: Any) -> None:
+    """A usage of another kind, and one without effects, ends the worker."""
+    submission = peer.submission()
+    peer.send(frame({**CALL, "usage": wrong, "effects": None}, PAYLOAD))
+    with pytest.raises(StudentProtocol):
+        watch(submission)
+
+
+def test_a_record_of_an_exception_is_read_as_carefully(peer: Peer) -> None:
+    """A malformed record beside an exception is no way around the check."""
+    submission = peer.submission()
+    peer.send(frame({**RAISED, "effects": CALL["effects"], "usage": {"functions": []}}))
+    with pytest.raises(StudentProtocol):
+        watch(submission)
+
+
+def test_names_of_a_record_are_cut_and_made_printable(peer: Peer) -> None:
+    """A name that graded code chose can neither fill nor break a report."""
+    submission = peer.submission()
+    rows = [["x" * 999, 1, None, None], ["\ud800", 1, None, None]]
+    peer.send(frame({**CALL, "usage": {**CALL["usage"], "functions": rows}}, PAYLOAD))
+    (record,) = watch(submission)
+    assert list(record.usage.functions) == ["x" * 200, "?"]
+
+
+def test_a_worker_that_tells_nothing_of_a_watched_call_is_not_heard(peer: Peer) -> None:
+    """What was seen is a claim: leaving it out is no more than claiming that nothing was seen."""
+    submission = peer.submission()
+    peer.send(frame({**CALL, "usage": None}, PAYLOAD))
+    assert watch(submission) == []
 
 
 # Gradients.

@@ -12,7 +12,7 @@ from torch import nn
 
 from dlcourse.sandbox.faults import MissingName, StudentError, WrongAnswer
 from dlcourse.sandbox.unsendable import UnsendableArgument
-from dlcourse.testing import NotMirrored, assert_pure, in_worker
+from dlcourse.testing import NotMirrored, assert_pure, in_worker, watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,6 +173,25 @@ def test_methods_have_the_ways_of_functions(anywhere: Enrol) -> None:
     assert_pure(net.loss, x, weight=2.0)
     assert torch.equal(net.loss.unchecked(x), net.loss(x))
     assert repr(net.loss) == "<graded Net.loss>"
+
+
+def test_methods_are_watched(anywhere: Enrol) -> None:
+    """Calls of objects and modules are seen as those of functions are, under their names."""
+    student, x = anywhere(WORK), torch.ones(3)
+    mean, net = student.Mean(), student.Net().eval()
+    with watch(student) as seen:
+        mean.update(x)
+        len(mean)
+        net.double_.unchecked(torch.ones(3))
+        net.loss(x)
+    assert [call.name for call in seen.calls] == [
+        "Mean.update",
+        "len",
+        "Net.double_",
+        "Net.loss",
+    ]
+    assert seen.mutated == ("the 1st argument of `Net.double_`",)
+    assert seen.functions["torch.Tensor.pow"] == 1
 
 
 def test_an_iterator_is_used_as_one(anywhere: Enrol) -> None:

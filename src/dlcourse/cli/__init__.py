@@ -8,6 +8,7 @@ import click
 
 from dlcourse import __version__
 from dlcourse.cli.check import check_command
+from dlcourse.cli.doctor import doctor_command
 from dlcourse.cli.ends import run_to_status
 from dlcourse.cli.list import list_command
 
@@ -28,6 +29,7 @@ def cli() -> None:
 
 
 cli.add_command(check_command)
+cli.add_command(doctor_command)
 cli.add_command(list_command)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dlcourse.cli.options import CheckOptions, course_option
+from dlcourse.cli.options import CheckOptions, confinement_option, course_option
 
 _EXIT_CODES = """\b
 Exit codes:
@@ -44,6 +44,7 @@ Exit codes:
     show_default=True,
     help="One worker for an exercise, or a fresh one for every test.",
 )
+@confinement_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (docs/report.md).")
 def check_command(**typed: Any) -> int:
     """Grade exercises and say what is wrong with them.

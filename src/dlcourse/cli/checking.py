@@ -13,6 +13,7 @@ from dlcourse.grading.check import Request, check, hidden_paths
 from dlcourse.grading.job import GraderSettings
 from dlcourse.grading.report import Outcome
 from dlcourse.grading.seeds import load_secret, new_run, secret_path
+from dlcourse.sandbox.tier import strongest
 
 if TYPE_CHECKING:
     from dlcourse.cli.options import CheckOptions
@@ -32,11 +33,13 @@ def run_check(grader: GraderProcess, options: CheckOptions) -> int:
     Raises:
         UsageError: a name, a test or a file that was asked for is not there.
         CourseError: the course or the grader is broken.
+        UnavailableError: graded code is confined less than the option and the course require.
     """
     request = _read(options)
     secret = load_secret()
     hidden = hidden_paths(request.course)
-    grader.configure(GraderSettings(hidden=hidden, secret=secret.value.hex()))
+    required = strongest(options.required, request.course.required)
+    grader.configure(GraderSettings(hidden=hidden, secret=secret.value.hex(), required=required))
     if not secret.kept:
         click.echo(_NOT_REPEATABLE.format(secret_path()), err=True)
     if options.as_json:
@@ -54,7 +57,7 @@ def exit_status(report: Report) -> int:
 
 
 def _read(options: CheckOptions) -> Request:
-    course = load_course(find_course(options.course))
+    course = load_course(find_course(options.course, options.workdir))
     request = Request(
         course=course,
         exercises=course.resolve_all(options.names),

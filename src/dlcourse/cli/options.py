@@ -9,11 +9,24 @@ from typing import Literal
 
 import click
 
+from dlcourse.sandbox.tier import TIERS, Tier
+
 course_option = click.option(
     "--course",
     metavar="DIR",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="The course's folder.  [default: $DLCOURSE_COURSE, the one around you, the built-in one]",
+)
+
+
+confinement_option = click.option(
+    "--require-confinement",
+    "required",
+    type=click.Choice(TIERS),
+    metavar="TIER",
+    default="none",
+    help="End with exit code 4 unless graded code is held at least like this: none, confined or"
+    " sandboxed.  [default: what course.toml requires]",
 )
 
 
@@ -28,6 +41,7 @@ class CheckOptions:
     seed: int | None
     isolation: Literal["exercise", "test"]
     as_json: bool
+    required: Tier = "none"
 
     @property
     def tests(self) -> tuple[str, ...]:
@@ -43,6 +57,8 @@ class CheckOptions:
             words += ["--only", test]
         if self.isolation == "test":
             words += ["--isolation", "test"]
+        if self.required != "none":
+            words += ["--require-confinement", self.required]
         return shlex.join([*words, "--seed", str(seed)])
 
 

@@ -37,7 +37,10 @@ def load_course(root: Path) -> Course:
     if table is None or found:
         raise CourseDefects(found)
     return Course(
-        root=root, title=table.title, days=tuple(_day(root, day, weights) for day in days)
+        root=root,
+        title=table.title,
+        days=tuple(_day(root, day, weights) for day in days),
+        required=table.confinement.required,
     )
 
 

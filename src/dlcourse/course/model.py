@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dlcourse.course import layout, names
 from dlcourse.course.tables import ExerciseTable
+from dlcourse.course.values import Tier  # noqa: TC001 - pydantic reads the annotations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,13 +69,17 @@ class Day(BaseModel):
 
 
 class Course(BaseModel):
-    """A course: its folder, its title, and its days in order."""
+    """A course: its folder, its title, and its days in order.
+
+    `required` is how strongly its graded code must be held, at least.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     root: Path
     title: str
     days: tuple[Day, ...]
+    required: Tier = "none"
 
     @property
     def exercises(self) -> tuple[Exercise, ...]:

@@ -17,6 +17,7 @@ from dlcourse.course.values import (
     Rows,
     TestName,
     Text,
+    Tier,
     Weight,
     refusal,
 )
@@ -37,11 +38,18 @@ class WeightsTable(Table):
     days: dict[str, Weight] = {}
 
 
+class ConfinementTable(Table):
+    """How strongly graded code must be held, at least."""
+
+    required: Tier = "none"
+
+
 class CourseTable(Table):
     """`course.toml`. `format` is the version of the course format, apart from the program's."""
 
     format: int
     title: Line
+    confinement: ConfinementTable = ConfinementTable()
     weights: WeightsTable = WeightsTable()
 
 

@@ -6,7 +6,7 @@ import keyword
 import re
 import sys
 from collections.abc import Hashable
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, Strict, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -103,4 +103,6 @@ DottedName = Annotated[str, AfterValidator(_dotted)]
 Anchor = Annotated[str, AfterValidator(_anchor)]
 MistakeId = Annotated[str, AfterValidator(_mistake_id)]
 TestName = Annotated[str, AfterValidator(_test_name)]
+# The words of `dlcourse.sandbox.tier`, which stands above this package.
+Tier = Literal["none", "confined", "sandboxed"]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -12,14 +12,15 @@ import os
 import signal
 import sys
 import traceback
+from dataclasses import asdict
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import torch
 
-from dlcourse.errors import DlcourseError
-from dlcourse.grading.grade import Message, Tools, grade_job
+from dlcourse.errors import DlcourseError, UnavailableError
+from dlcourse.grading.grade import Message, Tools, grade_job, probe_layers
 from dlcourse.grading.job import GraderSettings, Job
 from dlcourse.grading.suites import Suite, SuiteShelf, host_session
 from dlcourse.sandbox import warmup
@@ -29,7 +30,7 @@ from dlcourse.testing.plugin import name_of
 if TYPE_CHECKING:
     from dlcourse.sandbox.server import ForkServer
 
-_LAST: Final = frozenset({"finished", "broken"})
+_LAST: Final = frozenset({"finished", "broken", "unavailable"})
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -49,16 +50,30 @@ class Bench:
         warmup.use_deterministic_algorithms()
         warmup.warm_autograd()
         hidden = [Path(path) for path in self._settings.hidden]
-        self._server.configure(hidden=hidden, warm=self._settings.warm)
+        self._server.configure(
+            hidden=hidden, warm=self._settings.warm, required=self._settings.required
+        )
         host_session(self._serve, self._settings.patience)
 
     def _serve(self, shelf: SuiteShelf) -> None:
         try:
             while True:
                 request = json.loads(self._connection.recv_bytes())
-                self._answer(shelf, request["kind"], Job.from_json(request["job"]))
+                if request["kind"] == "layers":
+                    self._tell_layers()
+                else:
+                    self._answer(shelf, request["kind"], Job.from_json(request["job"]))
         except (EOFError, OSError):  # nobody listens any more
             return
+
+    def _tell_layers(self) -> None:
+        try:
+            self._server.await_ready()
+            layers = probe_layers(self._server)
+        except DlcourseError as error:
+            self._send(_given_up(error))
+        else:
+            self._send({"event": "finished", "layers": [asdict(layer) for layer in layers]})
 
     def _answer(self, shelf: SuiteShelf, kind: str, job: Job) -> None:
         try:
@@ -66,7 +81,7 @@ class Bench:
             # The server has loaded while the suite was collected.
             self._server.await_ready()
         except DlcourseError as error:
-            self._send(_broken(str(error)))
+            self._send(_given_up(error))
             return
         if kind == "tests":
             self._send({"event": "finished", "tests": [name_of(item) for item in suite.items]})
@@ -132,7 +147,7 @@ def _work(tools: Tools, suite: Suite, job: Job, connection: Connection) -> NoRet
         for message in grade_job(tools, suite, job):
             send(message)
     except DlcourseError as error:
-        send(_broken(str(error)))
+        send(_given_up(error))
     except Exception as error:  # noqa: BLE001 - the fork's last word, whatever went wrong
         # The text may hold what learners must not see; who runs the program sees it.
         traceback.print_exc()
@@ -147,6 +162,13 @@ def _die_with(parent: int) -> None:
     linux.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def _given_up(error: DlcourseError) -> Message:
+    """A last word that keeps apart what this machine lacks and what is broken."""
+    if isinstance(error, UnavailableError):
+        return {"event": "unavailable", "message": str(error)}
+    return _broken(str(error))
 
 
 def _broken(message: str) -> Message:

@@ -79,8 +79,15 @@ def hidden_paths(course: Course) -> tuple[str, ...]:
 
 
 def check(request: Request, grader: GraderProcess, listener: Listener) -> Report:
-    """Grade a submission; raises UsageError for a test asked for that no suite holds."""
+    """Grade a submission.
+
+    Raises:
+        UnavailableError: a worker is confined less than the grader's settings require. There is
+            no report then, whatever was graded before.
+        UsageError: a test was asked for that no suite holds.
+    """
     start = time.monotonic()
+    layers = _required_layers(grader)
     graded = [
         _ExerciseCheck(exercise, job, listener).graded(grader)
         for exercise, job in list(_jobs(request, grader))
@@ -96,7 +103,7 @@ def check(request: Request, grader: GraderProcess, listener: Listener) -> Report
             torch=next((one.torch for one in graded if one.torch), ""),
             platform=f"{platform.system()} {platform.machine()}",
         ),
-        confinement=confinement(next((one.layers for one in graded if one.layers), ())),
+        confinement=confinement(next((one.layers for one in graded if one.layers), layers)),
         exercises=reports,
         points=sum(report.points for report in reports),
         earned=sum(report.earned for report in reports),
@@ -105,6 +112,16 @@ def check(request: Request, grader: GraderProcess, listener: Listener) -> Report
             cpu=sum(report.timing.cpu for report in reports), wall=time.monotonic() - start
         ),
     )
+
+
+def _required_layers(grader: GraderProcess) -> tuple[Layer, ...]:
+    """What holds a worker here, where a tier is required: asked before anything is graded.
+
+    So a report in which no worker was started, as of broken suites, rests on the tier as well.
+    """
+    if grader.required == "none":
+        return ()
+    return tuple(Layer(**layer) for layer in grader.layers())
 
 
 def _jobs(request: Request, grader: GraderProcess) -> Iterator[tuple[Exercise, Job]]:
@@ -222,6 +239,7 @@ def job_for(request: Request, exercise: Exercise) -> Job:
         run=request.run,
         only=request.only,
         isolation=request.isolation,
+        forbidden=exercise.forbidden,
     )
 
 

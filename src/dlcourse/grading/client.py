@@ -15,13 +15,14 @@ from dataclasses import asdict
 from multiprocessing.connection import Pipe
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from dlcourse.errors import CourseError
+from dlcourse.errors import CourseError, UnavailableError
 from dlcourse.sandbox.server import import_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dlcourse.grading.job import GraderSettings, Job
+    from dlcourse.sandbox.tier import Tier
 
 _BOOT: Final = """
 import json, sys
@@ -38,6 +39,8 @@ _ONE_THREAD: Final = {
     "OPENBLAS_NUM_THREADS": "1",
     "PYTHONHASHSEED": "0",
 }
+
+_ERRORS: Final = {"broken": CourseError, "unavailable": UnavailableError}
 
 _START_SECONDS: Final = 120.0
 _END_SECONDS: Final = 10.0
@@ -80,20 +83,41 @@ class GraderProcess:
         with contextlib.suppress(OSError):  # a process that is gone is noticed with the first job
             self._connection.send_bytes(json.dumps(asdict(settings)).encode())
 
+    @property
+    def required(self) -> Tier:
+        """The tier of confinement that graded code must have here."""
+        return "none" if self._settings is None else self._settings.required
+
+    def layers(self) -> list[dict[str, Any]]:
+        """Return what confines a worker here, as one that loads nothing obtains it.
+
+        Raises:
+            UnavailableError: it is less than the settings require.
+            CourseError: no worker starts.
+        """
+        (event,) = self._ask({"kind": "layers"}, "started a worker")
+        layers: list[dict[str, Any]] = event["layers"]
+        return layers
+
     def tests(self, job: Job) -> list[str]:
         """Return the names of all tests of a job's suite; raises CourseError."""
-        (event,) = self._ask("tests", job)
+        (event,) = self._ask_of("tests", job)
         names: list[str] = event["tests"]
         return names
 
     def grade(self, job: Job) -> Iterator[dict[str, Any]]:
         """Yield an event for each test, the last one for the exercise.
 
-        Raises CourseError where the suite or the grader is broken.
+        Raises:
+            UnavailableError: a worker is confined less than the settings require.
+            CourseError: the suite or the grader is broken.
         """
-        return self._ask("grade", job)
+        return self._ask_of("grade", job)
 
-    def _ask(self, kind: str, job: Job) -> Iterator[dict[str, Any]]:
+    def _ask_of(self, kind: str, job: Job) -> Iterator[dict[str, Any]]:
+        return self._ask({"kind": kind, "job": job.to_json()}, f"graded `{job.exercise}`")
+
+    def _ask(self, request: dict[str, Any], doing: str) -> Iterator[dict[str, Any]]:
         assert self._settings is not None, "a grader is configured before it is given a job"
         if self._busy or self._process.poll() is not None:
             self.kill()
@@ -101,17 +125,16 @@ class GraderProcess:
             self.configure(self._settings)
         self._busy = True
         try:
-            request = {"kind": kind, "job": job.to_json()}
             self._connection.send_bytes(json.dumps(request).encode())
             while self._busy:
                 event = self._event(self._settings.patience)
-                self._busy = event["event"] not in {"finished", "broken"}
-                if event["event"] == "broken":
-                    raise CourseError(event["message"])
+                self._busy = event["event"] not in {"finished", *_ERRORS}
+                if event["event"] in _ERRORS:
+                    raise _ERRORS[event["event"]](event["message"])
                 yield event
         except (EOFError, OSError):
             raise CourseError(
-                f"the grader process ended while it graded `{job.exercise}`, as a suite makes it "
+                f"the grader process ended while it {doing}, as a suite makes it "
                 "that exits or fills the memory: run the same command again, and tell the author "
                 "of the course if this repeats"
             ) from None

@@ -42,15 +42,21 @@ class Tools:
 
 
 def grade_job(tools: Tools, suite: Suite, job: Job) -> Iterator[Message]:
-    """Yield a message for each test as it ends, then one for the exercise."""
+    """Yield a message for each test as it ends, then one for the exercise.
+
+    Raises UnavailableError, before any test counts in it, where a worker is confined less than the
+    settings require.
+    """
     items = _chosen(suite, job)
     try:
         sources = read_sources(job)
     except Unreadable as error:
+        # First of all: what could not be read is judged under the same requirement.
+        layers = probe_layers(tools.server)
         yield _problem(str(error))
         for item in items:
             yield {"event": "test", "test": outcome_data(not_run(item, str(error)))}
-        yield _finished(suite, None, str(error), probe_layers(tools.server))
+        yield _finished(suite, None, str(error), layers)
         return
     run = ExerciseRun(_setting(tools, suite, items, sources, job))
     for outcome in run.outcomes():
@@ -105,6 +111,7 @@ def _setting(
         least_cpu=tools.settings.least_cpu,
         most_wall=tools.settings.most_wall,
         fresh_for_every_test=job.isolation == "test",
+        forbidden=job.forbidden,
     )
 
 
@@ -121,7 +128,10 @@ def _finished(
 
 
 def probe_layers(server: ForkServer) -> tuple[LayerReport, ...]:
-    """The layers that a worker of this machine obtains, from one that loads nothing."""
+    """The layers that a worker of this machine obtains, from one that loads nothing.
+
+    Raises UnavailableError where they are less than the server requires.
+    """
     submission = RemoteSubmission.start(server, Limits())
     submission.process.close()
     return submission.layers

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from dlcourse.sandbox.tier import Tier
 
 
 @dataclass(frozen=True)
@@ -12,7 +15,8 @@ class GraderSettings:
     """What holds for the whole life of a grader process; it comes from the instructor's side.
 
     `hidden` are paths that no worker may read, `secret` (hexadecimal) is what seeds derive from,
-    `warm` prepares for many submissions rather than for one. No test is ended before it has used
+    `warm` prepares for many submissions rather than for one. No graded code runs in a worker that
+    is confined less than `required`. No test is ended before it has used
     `least_cpu` seconds; a suite that says nothing for `patience` seconds is given up. After
     `most_wall` seconds no further test of an exercise is begun, which sleepers would stretch.
     """
@@ -23,6 +27,7 @@ class GraderSettings:
     least_cpu: float = 2.0
     patience: float = 900.0
     most_wall: float = 180.0
+    required: Tier = "none"
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> GraderSettings:
@@ -35,7 +40,8 @@ class Job:
     """One exercise of one submission to grade.
 
     `workdir` is the submission's folder and `files` its files beneath it, by module name, the
-    stub first. `only` limits the run to some tests, and to those that they require.
+    stub first. `only` limits the run to some tests, and to those that they require. `forbidden`
+    are the calls that would be no answer.
     """
 
     exercise: str
@@ -47,6 +53,7 @@ class Job:
     device: str = "cpu"
     only: tuple[str, ...] = ()
     isolation: Literal["exercise", "test"] = "exercise"
+    forbidden: tuple[str, ...] = ()
 
     @property
     def file(self) -> PurePosixPath:
@@ -60,4 +67,4 @@ class Job:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Job:
         """Read a job back."""
-        return cls(**{**data, "only": tuple(data["only"])})
+        return cls(**{**data, "only": tuple(data["only"]), "forbidden": tuple(data["forbidden"])})

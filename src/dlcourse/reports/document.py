@@ -12,17 +12,19 @@ from dlcourse.grading.report import FORMAT_VERSION, Report
 from dlcourse.reports.escape import escape_line
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from pydantic_core import ErrorDetails
 
 _AGAIN: Final = "make a new one with `dlcourse check --json`"
 
 
-def to_json(report: Report) -> str:
-    """Return `report` as JSON: ASCII, indented by two, keys in the model's order, one last newline.
+def to_json(document: BaseModel) -> str:
+    """Return a report, or another model that is written down, as JSON.
 
-    A CI runner that sees the text in a log takes no part of it for a command.
+    It is ASCII, indented by two, has its keys in the model's order, and ends with one newline. A CI
+    runner that sees the text in a log takes no part of it for a command.
     """
-    text = json.dumps(report.model_dump(mode="json"), indent=2, allow_nan=False)
+    text = json.dumps(document.model_dump(mode="json"), indent=2, allow_nan=False)
     # GitHub obeys `##[name]` anywhere in a line. JSON has a second spelling of `#`.
     return text.replace("##", r"#\u0023") + "\n"
 

@@ -105,12 +105,12 @@ def _broken(count: int) -> Line:
 def _confinement(confinement: Confinement) -> Line:
     active = [layer for layer in confinement.layers if layer.active]
     inactive = [layer for layer in confinement.layers if not layer.active]
-    missing = ", ".join(f"{layer.name} ({layer.detail})" for layer in inactive)
+    missing = ", ".join(layer.name for layer in inactive)
     if confinement.tier == "none":
         without = f", without {missing}" if missing else ""
-        words = f"graded code ran with your own rights{without}; see docs/architecture.md."
+        words = f"graded code ran with your own rights{without}; `dlcourse doctor` says why."
         return Line((Span(words),), lead=Span("not confined: ", "bold yellow"))
-    without = f"; without {missing}" if missing else ""
+    without = f"; without {missing}: `dlcourse doctor` says why" if missing else ""
     return Line((Span(f"{confinement.tier} by {_named(active)}{without}", "dim"),))
 
 

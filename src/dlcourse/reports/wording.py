@@ -8,6 +8,8 @@ from typing import Final
 _MILLISECOND: Final = 0.0005
 _SECOND: Final = 0.9995
 _MINUTE: Final = 59.95
+_UNITS: Final = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "bytes": 1}
+_WITHOUT_TENTHS: Final = 9.95
 
 
 def counted(count: int, noun: str) -> str:
@@ -34,3 +36,10 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s"
+
+
+def amount(count: int) -> str:
+    """Return a number of bytes in the unit that a person would choose: "24 GiB", "512 MiB"."""
+    unit = next((unit for unit in _UNITS if count >= _UNITS[unit]), "bytes")
+    share = count / _UNITS[unit]
+    return f"{share:,.0f} {unit}" if share >= _WITHOUT_TENTHS else f"{share:.2g} {unit}"

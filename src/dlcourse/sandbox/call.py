@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
+from dlcourse.sandbox.claims import read_effects
 from dlcourse.sandbox.decoder import Decoder, item
+from dlcourse.sandbox.effects import by_key, crossing
 from dlcourse.sandbox.faults import WrongAnswer
 from dlcourse.sandbox.generators import Reseeded, advance
 from dlcourse.sandbox.graph import Exchange
 from dlcourse.sandbox.observation import Observation
-from dlcourse.sandbox.observe import tensors_in
-from dlcourse.sandbox.raised import bounded_text
 from dlcourse.sandbox.request import RequestEncoder
 from dlcourse.sandbox.tensors import Malformed, Unsendable
 from dlcourse.sandbox.unsendable import UnsendableArgument
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dlcourse.sandbox.objects import Objects
+    from dlcourse.sandbox.record import Effects
     from dlcourse.sandbox.sync import Sync
     from dlcourse.sandbox.wire import Frame
 
-_MAX_CHANGED: Final = 32
-_MAX_CHANGED_NAME: Final = 100
 _PART_BYTES: Final = 100  # about what a small Python object takes
 
 
@@ -112,13 +111,7 @@ class Call:
         """The result and what the call left behind."""
         result = self.value()
         arguments, keywords = self._after()
-        return Observation(
-            result=result,
-            arguments=arguments,
-            keywords=keywords,
-            aliases=self._aliases(result),
-            changed=self._changed(),
-        )
+        return Observation.of(result, arguments, keywords, self._effects(result))
 
     def _after(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments as they are after the call: as many, under the same names."""
@@ -129,23 +122,16 @@ class Call:
                     return arguments, keywords
         raise self._process.malformed("the arguments after the call")
 
-    def _aliases(self, result: Any) -> tuple[tuple[int, int], ...]:
-        """Pairs of tensors, each within the number of those that there are."""
-        outputs = sum(1 for _ in tensors_in(result))
-        inputs = sum(1 for _ in tensors_in(self._inputs))
-        pairs = self._decode("aliases")
-        if type(pairs) is not tuple or not all(_is_pair(pair, outputs, inputs) for pair in pairs):
-            raise self._process.malformed("the aliases")
-        return pairs
-
-    def _changed(self) -> tuple[str, ...]:
-        names = self._header.get("changed")
-        if type(names) is not list or len(names) > _MAX_CHANGED:
-            raise self._process.malformed("what was changed")
+    def _effects(self, result: Any) -> Effects:
+        """What the call left behind; outputs that share memory are among those that there are."""
         try:
-            return tuple(bounded_text(name, _MAX_CHANGED_NAME) for name in names)
+            effects = read_effects(self._header.get("effects"), by_key(*self._inputs))
         except Malformed as error:
             raise self._process.malformed(str(error)) from None
+        outputs = len(crossing(result))
+        if any(index >= outputs for index, _ in effects.aliases):
+            raise self._process.malformed("the aliases")
+        return effects
 
     def _decode(self, key: str) -> Any:
         decoder = Decoder(self._tensors, self._objects.find)
@@ -155,10 +141,3 @@ class Call:
             raise self._process.malformed(str(error)) from None
         self.weight += decoder.nodes * _PART_BYTES
         return value
-
-
-def _is_pair(pair: Any, outputs: int, inputs: int) -> bool:
-    if type(pair) is not tuple or len(pair) != 2:  # noqa: PLR2004 - it is a pair
-        return False
-    pairs = zip(pair, (outputs, inputs), strict=True)
-    return all(type(index) is int and 0 <= index < count for index, count in pairs)

@@ -23,7 +23,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from dlcourse.sandbox.confinement import Confinement, Limits, close_descriptors, linux
+from dlcourse.sandbox.confinement import (
+    Confinement,
+    Limits,
+    close_descriptors,
+    enter_namespaces,
+    linux,
+)
 from dlcourse.sandbox.exits import OWN_FAILURE
 
 _DESCRIPTORS: Final = 4  # handed over with each request: socket, output, trace, status
@@ -42,6 +48,7 @@ def main(boot: dict[str, Any]) -> None:
     # Imports make objects that stay: looking for garbage among them costs a sixth of the start.
     gc.disable()
     _reserve_low_descriptors()
+    namespaces = enter_namespaces()
     # No folder is writable, so probing for a temporary one, as some imports do, would fail.
     tempfile.tempdir = "/tmp"  # noqa: S108 - named, never written
     _warm_up()
@@ -49,9 +56,11 @@ def main(boot: dict[str, Any]) -> None:
     settings = json.loads(control.recv(_SETTINGS_BYTES) or "null")
     if settings is None:
         return
-    confinement = Confinement.prepare(hidden=[Path(path) for path in settings["hidden"]])
     if settings["warm"]:
         _warm_up_for_many()
+    hidden = [Path(path) for path in settings["hidden"]]
+    confinement = Confinement.prepare(hidden=hidden, namespaces=namespaces)
+    if settings["warm"]:
         gc.collect()
     gc.freeze()
     gc.enable()
@@ -77,6 +86,7 @@ def _warm_up() -> None:
 
     warmup.use_deterministic_algorithms()
     warmup.warm_autograd()
+    warmup.warm_watch()
 
 
 def _warm_up_for_many() -> None:

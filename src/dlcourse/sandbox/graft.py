@@ -11,7 +11,7 @@ import torch
 from dlcourse.sandbox.bits import same_bits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from dlcourse.sandbox.wire import Frame
 
@@ -99,10 +99,12 @@ class Graphs:
         wanted: Sequence[bool],
         *,
         create_graph: bool,
+        call: Callable[..., Any],
     ) -> tuple[list[torch.Tensor | None], list[torch.Tensor]]:
         """Vector-Jacobian products, and the tensors that they depend on.
 
         `upstream` holds one gradient or None for each output, `wanted` says which inputs get one.
+        `call` runs a function on its arguments and keywords, as backward is graded code too.
         """
         graph = self._kept[number]
         inputs = graph.inputs
@@ -114,20 +116,17 @@ class Graphs:
         for gradient in given:
             gradient.requires_grad_(create_graph)
         with torch.set_grad_enabled(create_graph), _holding(graph.contents):
-            found = iter(
-                torch.autograd.grad(
-                    [
-                        out
-                        for out, up in zip(graph.outputs, upstream, strict=True)
-                        if up is not None
-                    ],
-                    [tensor for tensor, want in zip(inputs, wanted, strict=True) if want],
-                    given,
-                    retain_graph=True,  # the grader alone decides when a graph is freed
-                    create_graph=create_graph,
-                    allow_unused=True,
-                )
+            arguments = (
+                [out for out, up in zip(graph.outputs, upstream, strict=True) if up is not None],
+                [tensor for tensor, want in zip(inputs, wanted, strict=True) if want],
+                given,
             )
+            options = {
+                "retain_graph": True,  # the grader alone decides when a graph is freed
+                "create_graph": create_graph,
+                "allow_unused": True,
+            }
+            found = iter(call(torch.autograd.grad, arguments, options))
         return [next(found) if want else None for want in wanted], [*inputs, *given]
 
 

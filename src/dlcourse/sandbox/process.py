@@ -8,10 +8,12 @@ import select
 import signal
 import socket
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from dlcourse.errors import DlcourseError
+from dlcourse.sandbox.claims import read_record
 from dlcourse.sandbox.clock import is_runnable
 from dlcourse.sandbox.exits import Exit
 from dlcourse.sandbox.faults import (
@@ -29,8 +31,9 @@ from dlcourse.sandbox.watch import Budget, Clock, OutOfTime, Watch
 from dlcourse.sandbox.wire import Channel, Frame, PeerGone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from dlcourse.sandbox.record import Record
     from dlcourse.sandbox.server import Lines
 
 __all__ = ["Budget", "WorkerProcess"]
@@ -65,6 +68,7 @@ class WorkerProcess:
         self._release: list[int] = []
         self._drop: set[int] = set()
         self._seed: int | None = None
+        self._listeners: list[Callable[[Record], None]] = []
         self._death: StudentFault | None = None
         self._exit: Exit | None = None
 
@@ -109,6 +113,7 @@ class WorkerProcess:
             "seed": self._seed,
             "release": released,
             "drop": list(dropped),
+            "watch": bool(self._listeners),
         }
 
         def exchange() -> Frame:
@@ -122,7 +127,28 @@ class WorkerProcess:
         frame = self._guarded(exchange)
         if frame.header.get("id") != number:
             raise self._die(StudentProtocol("the worker answered out of order"))
+        self._hear(message, frame)
         return self._judged(frame)
+
+    @contextmanager
+    def watched(self, listener: Callable[[Record], None]) -> Iterator[None]:
+        """Tell `listener` what the worker claims of every call and gradient inside the block."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
+
+    def _hear(self, request: Mapping[str, Any], frame: Frame) -> None:
+        if not self._listeners:
+            return
+        try:
+            record = read_record(request, frame.header)
+        except Malformed as error:
+            raise self.malformed(str(error)) from None
+        if record is not None:
+            for listener in self._listeners:
+                listener(record)
 
     def release(self, node: int) -> None:
         """Tell the worker, with the next request, that nobody refers to `node` any more."""

@@ -34,7 +34,7 @@ def read_raised(header: Mapping[str, Any]) -> StudentError:
         bounded_text(header.get("type"), _MAX_TYPE),
         bounded_text(header.get("message"), _MAX_MESSAGE),
         bounded_text(header.get("traceback"), _MAX_TRACEBACK),
-        _place(header.get("file"), header.get("line")),
+        read_place(header.get("file"), header.get("line")),
     )
 
 
@@ -54,7 +54,8 @@ def bounded_text(value: Any, limit: int) -> str:
     return value[:limit].encode("utf-8", "replace").decode("utf-8")
 
 
-def _place(file: Any, line: Any) -> Place | None:
+def read_place(file: Any, line: Any) -> Place | None:
+    """Return a line of graded code, or None where none is named; raises Malformed."""
     if file is None:
         return None
     if type(file) is not str or not _FILE.fullmatch(file):

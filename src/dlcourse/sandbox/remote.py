@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from dlcourse.errors import DlcourseError
+from dlcourse.errors import DlcourseError, UnavailableError
 from dlcourse.sandbox.call import Call
 from dlcourse.sandbox.decoder import Decoder
 from dlcourse.sandbox.faults import StudentFault
 from dlcourse.sandbox.objects import Objects
 from dlcourse.sandbox.process import WorkerProcess
 from dlcourse.sandbox.raised import bounded_text
+from dlcourse.sandbox.requirement import require_tier
 from dlcourse.sandbox.tensors import Malformed, Unsendable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from dlcourse.sandbox.confinement import Limits
     from dlcourse.sandbox.observation import Observation
+    from dlcourse.sandbox.record import Record
     from dlcourse.sandbox.server import ForkServer
     from dlcourse.sandbox.watch import Budget
 
@@ -61,22 +64,34 @@ class RemoteSubmission:
         self.objects = Objects(process)
         self.layers = _layers(process)
         self.names: dict[str, str] = {}
+        self.sources: dict[str, str] = {}
 
     @classmethod
     def start(cls, server: ForkServer, limits: Limits) -> Self:
-        """Fork a worker that has loaded nothing yet; raises DlcourseError."""
+        """Fork a worker that has loaded nothing yet.
+
+        Raises:
+            UnavailableError: the worker is confined less than its server requires.
+            DlcourseError: it does not start.
+        """
         process = WorkerProcess(server.spawn(limits))
         try:
-            return cls(process)
+            submission = cls(process)
+            require_tier(submission.layers, server.required)
         except StudentFault as fault:
             # No graded code has run yet: whatever went wrong is ours.
             process.close()
             printed = process.take_output()
             raise DlcourseError(f"a worker did not start: {fault}\n{printed}".strip()) from None
+        except UnavailableError:
+            process.close()
+            raise
+        return submission
 
     def load(self, sources: Sources, budget: Budget, seed: int) -> None:
         """Import the submission; raises StudentFault for whatever its import does."""
         self.process.begin(budget, seed)
+        self.sources = {f"{name}.py": text for name, text in sources.files.items()}
         header = {"kind": "load", "main": sources.main, "files": dict(sources.files)}
         try:
             frame = self.process.request(header)
@@ -104,6 +119,10 @@ class RemoteSubmission:
         """Call `path` and return what it left behind as well, by the worker's own claim."""
         call = Call(self.objects, {"target": path, "observe": True}, arguments, keywords)
         return call.observation()
+
+    def watched(self, listener: Callable[[Record], None]) -> AbstractContextManager[None]:
+        """Tell `listener` what each call and gradient in the block did, by the worker's claim."""
+        return self.process.watched(listener)
 
     def drive(
         self, name: str, source: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]

@@ -109,9 +109,14 @@ class RemoteAccess:
         *,
         observe: bool,
     ) -> Call:
-        header = {"object": self.number, "target": name, "observe": observe}
+        header = {
+            "object": self.number,
+            "target": name,
+            "name": ".".join(filter(None, (self.kind, name))),
+            "observe": observe,
+        }
         return Call(self.objects, header, arguments, keywords)
 
     def _operation(self, operation: str, arguments: tuple[Any, ...]) -> Call:
-        header = {"operation": operation, "observe": False}
+        header = {"operation": operation, "name": operation, "observe": False}
         return Call(self.objects, header, (self, *arguments), {})

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dlcourse.sandbox.confinement import Limits
+    from dlcourse.sandbox.tier import Tier
 
 _START_SECONDS: Final = 120.0
+_END_SECONDS: Final = 10.0
 _BOOT: Final = """
 import json, sys
 boot = json.loads(sys.argv[1])
@@ -70,7 +72,8 @@ class Lines:
 class ForkServer:
     """The clean process that workers are forked from.
 
-    It starts to load at once, and is used once `configure` has told it what to hide.
+    It starts to load at once, and is used once `configure` has told it what to hide. `required` is
+    the tier that each of its workers must reach before it is given graded code.
     """
 
     def __init__(self) -> None:
@@ -87,18 +90,22 @@ class ForkServer:
                 start_new_session=True,
             )
         self._ready = False
+        self.required: Tier = "none"
 
     @property
     def pid(self) -> int:
         """The server's process."""
         return self._process.pid
 
-    def configure(self, *, hidden: Sequence[Path], warm: bool = False) -> None:
+    def configure(
+        self, *, hidden: Sequence[Path], warm: bool = False, required: Tier = "none"
+    ) -> None:
         """Tell the server what no worker may read; it takes orders from then on.
 
         `warm` also imports optimizers and data loaders, which pays off from a few dozen
         submissions on.
         """
+        self.required = required
         settings = {"hidden": [str(path.resolve()) for path in hidden], "warm": warm}
         # A server that is gone is told of by `await_ready`.
         with suppress(ConnectionError):
@@ -146,8 +153,13 @@ class ForkServer:
     def close(self) -> None:
         """End the server; every worker dies with it."""
         self._control.close()
-        self._process.kill()
-        self._process.wait()
+        # Not killed at once: in namespaces this process stands for the server, and ends it first.
+        self._process.terminate()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def __enter__(self) -> Self:
         return self

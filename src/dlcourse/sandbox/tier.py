@@ -26,6 +26,16 @@ def tier_of(active: Collection[str]) -> Tier:
     return next(tier for tier in reversed(TIERS) if held >= _NEEDED[tier])
 
 
+def missing_for(tier: Tier, active: Collection[str]) -> tuple[str, ...]:
+    """Return the names of the layers that `tier` needs beyond those that are active, sorted."""
+    return tuple(sorted(_NEEDED[tier].difference(active)))
+
+
+def strongest(*tiers: Tier) -> Tier:
+    """Return the strongest of several tiers: who asks for less lowers nobody's demand."""
+    return max(tiers, key=TIERS.index)
+
+
 def is_enough(tier: Tier, required: Tier) -> bool:
     """Whether `tier` is at least as strong as `required`."""
     return TIERS.index(tier) >= TIERS.index(required)

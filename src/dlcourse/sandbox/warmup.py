@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import torch
 
+from dlcourse.sandbox.witness import Witness
+
 
 def warm_autograd() -> None:
     """Take a gradient under an upstream gradient: the first one imports hundreds of modules."""
     leaf = torch.ones(2, 2, requires_grad=True)
     torch.autograd.grad((leaf @ leaf).softmax(-1), leaf, torch.ones(2, 2), create_graph=True)
+
+
+def warm_watch() -> None:
+    """Watch one call: the first one imports a module and fills caches."""
+    leaf = torch.ones(2, requires_grad=True)
+    Witness(observed=True, watched=True).call(torch.exp, (leaf,), {})
 
 
 def warm_training() -> None:

@@ -12,12 +12,13 @@ trusted. One frame comes in, one goes out:
 
 A call's target is a dotted name below the submission's module, or below an `object` that the
 worker keeps under a number; it may also be an `operation` such as `len`, or a `driver`. A call that
-is observed also answers `after`, `aliases` and `changed`. `outputs` counts the tensors that take
-part in autograd. `mirrors` says, in the call, what the grader changed in the modules that it
-mirrors, and in the answer what the call changed there (see `mirrored.py`). Every request may
-`release` graphs and `drop` objects. An answer's `status` is `answer`, `raised` (with the
-exception), `missing` (an object lacks the name) or `unsendable` (with the kind of value that
-cannot cross).
+is observed also answers `after`, its arguments, and `effects`; a call or a gradient that is watched
+answers `effects` and `usage`, whatever became of it. `outputs` counts the tensors that take part in
+autograd. `mirrors` says, in the call, what the grader changed in the modules that it mirrors, and
+in the answer what the call changed there (see `mirrored.py`); `shared` says the same of generators
+that graded code keeps (see `held_generators.py`). Every request may `release` graphs and `drop`
+objects. An answer's `status` is `answer`, `raised` (with the exception), `missing` (an object lacks
+the name) or `unsendable` (with the kind of value that cannot cross).
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ import faulthandler
 import os
 import signal
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from dlcourse.sandbox.claims import told
 from dlcourse.sandbox.crossing import MissingAttribute, attribute_of
 from dlcourse.sandbox.decoder import Decoder
 from dlcourse.sandbox.driver import compile_driver
@@ -39,12 +42,12 @@ from dlcourse.sandbox.held_generators import HeldGenerators
 from dlcourse.sandbox.live import AnswerEncoder, LiveObjects
 from dlcourse.sandbox.mirrored import Mirrored
 from dlcourse.sandbox.modules import load_submission
-from dlcourse.sandbox.observe import observe
 from dlcourse.sandbox.report_error import describe_error
 from dlcourse.sandbox.seeding import seed_globals
 from dlcourse.sandbox.tensors import Unsendable
 from dlcourse.sandbox.values import Encoder
 from dlcourse.sandbox.wire import Channel, Frame, PeerGone
+from dlcourse.sandbox.witness import Witness
 
 if TYPE_CHECKING:
     import socket
@@ -97,8 +100,19 @@ class Worker:
         self._mirrored = Mirrored(self._live)
         self._generators = HeldGenerators()
         self._entry: CodeType | None = None
+        self._witness = Witness()
 
     def answer(self, frame: Frame) -> _Reply:
+        """Do what `frame` asks, and tell what a witness saw of it."""
+        self._witness = Witness(
+            self._files,
+            observed=frame.header.get("observe", False),
+            watched=frame.header.get("watch", False),
+        )
+        reply, encoder = self._answer(frame)
+        return {**reply, **told(self._witness)}, encoder
+
+    def _answer(self, frame: Frame) -> _Reply:
         """Do what `frame` asks; whatever graded code raises becomes an answer too."""
         header = frame.header
         self._entry = None
@@ -170,20 +184,22 @@ class Worker:
         leaves, seen = graft(frame)
         leaves += self._mirrored.apply(header.get("mirrors"), frame.tensors)
         decoder = Decoder(seen, self._live.find)
-        told = header.get("shared")
-        if told is not None:
-            decoder.generators |= self._generators.arriving(told, frame.tensors)
+        shared = header.get("shared")
+        if shared is not None:
+            decoder.generators |= self._generators.arriving(shared, frame.tensors)
         arguments: tuple[Any, ...] = decoder.decode(header["arguments"])
         keywords: dict[str, Any] = decoder.decode(header["keywords"])
         function = self._callee(header)
-        if "driver" in header:
-            arguments = (self._module, *arguments)
         self._entry = getattr(function, "__code__", None)
+        if "driver" in header:
+            function = partial(function, self._module)
         # What a driver returns is plain.
         encoder = Encoder() if "driver" in header else AnswerEncoder(self._live)
-        run = _observed if header["observe"] else _plain
         with torch.set_grad_enabled(header["grad"]):
-            reply = run(function, arguments, keywords, encoder)
+            result = self._witness.call(function, arguments, keywords)
+            reply = {"value": encoder.encode(result)}
+            if header["observe"]:
+                reply["after"] = encoder.encode([arguments, keywords])
         reply["outputs"] = outputs = len(encoder.tensors)
         if "mirrors" in header:
             reply["mirrors"], fresh = self._mirrored.changes(encoder)
@@ -195,10 +211,10 @@ class Worker:
         )
         states = [generator.get_state() for _, generator in sorted(decoder.generators.items())]
         reply["generators"] = [encoder.tensor(state) for state in states]
-        if told is not None:
-            self._generators.hold(told, decoder.generators)
+        if shared is not None:
+            self._generators.hold(shared, decoder.generators)
             del arguments, keywords, decoder  # from here on, only graded code refers to them
-            reply["shared"] = self._generators.leaving(told, encoder)
+            reply["shared"] = self._generators.leaving(shared, encoder)
         return reply, encoder
 
     def _describe(self, header: dict[str, Any]) -> _Reply:
@@ -211,7 +227,11 @@ class Worker:
         again = header["create_graph"]
         upstream = [None if i is None else frame.tensors[i] for i in header["upstream"]]
         gradients, inputs = self._graphs.gradients(
-            header["node"], upstream, header["wanted"], create_graph=again
+            header["node"],
+            upstream,
+            header["wanted"],
+            create_graph=again,
+            call=self._witness.call,
         )
         encoder = Encoder()
         value = encoder.encode(gradients)
@@ -243,30 +263,6 @@ class Worker:
         for name in rest:
             target = attribute_of(target, name)
         return target
-
-
-def _plain(
-    function: Callable[..., Any],
-    arguments: tuple[Any, ...],
-    keywords: dict[str, Any],
-    encoder: Encoder,
-) -> dict[str, Any]:
-    return {"value": encoder.encode(function(*arguments, **keywords))}
-
-
-def _observed(
-    function: Callable[..., Any],
-    arguments: tuple[Any, ...],
-    keywords: dict[str, Any],
-    encoder: Encoder,
-) -> dict[str, Any]:
-    seen = observe(function, arguments, keywords)
-    return {
-        "value": encoder.encode(seen.result),
-        "after": encoder.encode([seen.arguments, seen.keywords]),
-        "aliases": encoder.encode(seen.aliases),
-        "changed": list(seen.changed),
-    }
 
 
 def _kind(value: object) -> str:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from dlcourse.sandbox.not_mirrored import NotMirrored
+from dlcourse.testing.allowed import (
+    assert_allowed,
+    assert_largest_at_most,
+    assert_operations_at_most,
+    assert_saves_at_most,
+)
 from dlcourse.testing.gradchecks import assert_gradcheck, assert_gradgradcheck
 from dlcourse.testing.gradients import (
     assert_gradients_match,
@@ -16,17 +22,23 @@ from dlcourse.testing.purity import assert_pure
 from dlcourse.testing.student import Solution, Student
 from dlcourse.testing.tolerances import tolerance
 from dlcourse.testing.values import assert_values_match
+from dlcourse.testing.watching import Watched, watch
 
 __all__ = [
     "Mismatch",
     "NotMirrored",
     "Solution",
     "Student",
+    "Watched",
+    "assert_allowed",
     "assert_gradcheck",
     "assert_gradgradcheck",
     "assert_gradients_match",
+    "assert_largest_at_most",
     "assert_nonzero_gradient",
+    "assert_operations_at_most",
     "assert_pure",
+    "assert_saves_at_most",
     "assert_values_match",
     "assert_zero_gradient",
     "fresh",
@@ -37,4 +49,5 @@ __all__ = [
     "requires",
     "strided",
     "tolerance",
+    "watch",
 ]

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dlcourse.sandbox.driver import compile_driver
 from dlcourse.testing.local import LocalObjects
+from dlcourse.testing.local_watch import LocalWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from types import ModuleType
 
     from dlcourse.sandbox.observation import Observation
+    from dlcourse.sandbox.record import Record
 
 
 class Backend(Protocol):
@@ -26,6 +29,10 @@ class Backend(Protocol):
     def names(self) -> Mapping[str, str]:
         """The names that the submission defines: `function`, `class`, or a value's type."""
 
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The submission's source texts, by file name."""
+
     def value(self, path: str) -> Any:
         """Return a plain value."""
 
@@ -36,6 +43,9 @@ class Backend(Protocol):
         self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Observation:
         """Call a function and report what it left behind."""
+
+    def watched(self, listener: Callable[[Record], None]) -> AbstractContextManager[None]:
+        """Tell `listener` what each call and gradient in the block did."""
 
     def drive(
         self, name: str, source: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
@@ -54,7 +64,8 @@ class LocalSubmission:
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
-        self._objects = LocalObjects(module.__name__)
+        self._watch = LocalWatch(module)
+        self._objects = LocalObjects(module.__name__, self._watch)
         self.names: Mapping[str, str] = {name: _kind(value) for name, value in vars(module).items()}
 
     def value(self, path: str) -> Any:
@@ -66,20 +77,29 @@ class LocalSubmission:
 
     def call(self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         """Call a function of the module."""
-        return self._objects.run(self.value(path), arguments, keywords)
+        return self._objects.run(path, self.value(path), arguments, keywords)
 
     def observe(
         self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Observation:
         """Call a function of the module and report what it left behind."""
-        return self._objects.observe(self.value(path), arguments, keywords)
+        return self._objects.observe(path, self.value(path), arguments, keywords)
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The module's source text, by file name; nothing where it is in no file."""
+        return self._watch.sources
+
+    def watched(self, listener: Callable[[Record], None]) -> AbstractContextManager[None]:
+        """Tell `listener` what each call in the block did, and each gradient taken there."""
+        return self._watch.watched(listener)
 
     def drive(
         self, name: str, source: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Any:
         """Run a function of the suite with the module as its first argument."""
-        function = partial(compile_driver(source, name), self._module)
-        return self._objects.run_plain(function, arguments, keywords)
+        driver = partial(compile_driver(source, name), self._module)
+        return self._objects.run_plain(name, driver, arguments, keywords)
 
 
 def _kind(value: object) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 
-from dlcourse.sandbox.observe import tensors_in
+from dlcourse.sandbox.effects import tensors_in
 from dlcourse.testing.mismatch import Mismatch, capital, input_names
 from dlcourse.testing.replicas import replicas
 from dlcourse.testing.values import assert_values_match

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 
-from dlcourse.sandbox.observe import tensors_in
+from dlcourse.sandbox.effects import tensors_in
 from dlcourse.testing.mismatch import (
     Mismatch,
     capital,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import weakref
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +14,6 @@ from torch import nn
 from dlcourse.sandbox.access import METHOD
 from dlcourse.sandbox.crossing import MissingAttribute, attribute_of, is_method, is_object
 from dlcourse.sandbox.faults import MissingName, unsendable
-from dlcourse.sandbox.observation import Observation
-from dlcourse.sandbox.observe import observe
 from dlcourse.sandbox.operations import OPERATIONS
 from dlcourse.sandbox.stand_in import GradedObject, StandIn, access_of
 from dlcourse.sandbox.unsendable import UnsendableArgument, describe_unsendable
@@ -22,16 +22,20 @@ from dlcourse.sandbox.values import has_plain_form
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from dlcourse.sandbox.observation import Observation
+    from dlcourse.testing.local_watch import LocalWatch
+
 
 class LocalObjects:
-    """Calls code of the module `name` as if it were elsewhere.
+    """Calls code of the module `name` as if it were elsewhere, through `watch`.
 
     What would stay in a worker gets a stand-in, except for modules of torch: those are handed out
     themselves. What cannot be sent to a worker is refused here too.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, watch: LocalWatch) -> None:
         self._modules = frozenset({name})
+        self._watch = watch
         self._stand_ins: weakref.WeakValueDictionary[int, GradedObject] = (
             weakref.WeakValueDictionary()
         )
@@ -53,36 +57,47 @@ class LocalObjects:
             self._depth -= 1
 
     def run(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+        self,
+        name: str,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
     ) -> Any:
         """Call a function of the module; raises UnsendableArgument."""
         sent, named = self.sent(arguments), self.sent(dict(keywords))
         with self._running():
-            result = function(*sent, **named)
+            result = self._watch.call(name, function, sent, named)
         return self.handed_out(result)
 
     def observe(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+        self,
+        name: str,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
     ) -> Observation:
         """Call a function of the module and report what it left behind."""
         sent, named = self.sent(arguments), self.sent(dict(keywords))
         with self._running():
-            seen = observe(function, sent, named)
-        return Observation(
-            self.handed_out(seen.result),
-            self.handed_out(seen.arguments),
-            self.handed_out(dict(seen.keywords)),
-            seen.aliases,
-            seen.changed,
+            seen = self._watch.observe(name, function, sent, named)
+        return replace(
+            seen,
+            result=self.handed_out(seen.result),
+            arguments=self.handed_out(seen.arguments),
+            keywords=self.handed_out(dict(seen.keywords)),
         )
 
     def run_plain(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+        self,
+        name: str,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
     ) -> Any:
         """Call a function beside the module; raises WrongAnswer for a result that is not plain."""
         sent, named = self.sent(arguments), self.sent(dict(keywords))
         with self._running():
-            result = function(*sent, **named)
+            result = self._watch.call(name, function, sent, named)
         require_plain(result)
         return result
 
@@ -181,7 +196,7 @@ class LocalAccess:
 
     def call(self, name: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         """Call a method."""
-        return self._local.run(self._method(name), arguments, keywords)
+        return self._local.run(self._named(name), self._method(name), arguments, keywords)
 
     def unchecked(self, name: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         """Call a method."""
@@ -191,16 +206,20 @@ class LocalAccess:
         self, name: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Observation:
         """Call a method and report what it left behind."""
-        return self._local.observe(self._method(name), arguments, keywords)
+        return self._local.observe(self._named(name), self._method(name), arguments, keywords)
 
     def operate(self, operation: str, *arguments: Any) -> Any:
         """Do to the object what one of `OPERATIONS` does."""
         function = OPERATIONS[operation]
-        return self._local.run(lambda *sent: function(self.target, *sent), arguments, {})
+        own = partial(function, self.target)
+        return self._local.run(operation, own, arguments, {})
 
     def attribute(self, name: str) -> Any:
         """Return the value of an attribute, or METHOD."""
         return self._local.attribute(self.target, name)
+
+    def _named(self, name: str) -> str:
+        return ".".join(filter(None, (self.kind, name)))
 
     def _method(self, name: str) -> Callable[..., Any]:
         method: Callable[..., Any] = found(self.target, name) if name else self.target
@@ -213,10 +232,11 @@ class LocalMethod:
     def __init__(self, local: LocalObjects, method: MethodType) -> None:
         self._local = local
         self._method = method
+        self._name = f"{type(method.__self__).__name__}.{method.__name__}"
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call it."""
-        return self._local.run(self._method, arguments, keywords)
+        return self._local.run(self._name, self._method, arguments, keywords)
 
     def unchecked(self, *arguments: Any, **keywords: Any) -> Any:
         """Call it."""
@@ -224,14 +244,14 @@ class LocalMethod:
 
     def observed(self, *arguments: Any, **keywords: Any) -> Observation:
         """Call it and return what it left behind as well."""
-        return self._local.observe(self._method, arguments, keywords)
+        return self._local.observe(self._name, self._method, arguments, keywords)
 
     def inplace(self, *arguments: Any, **keywords: Any) -> tuple[Any, ...]:
         """Call it and return the positional arguments as they are afterwards."""
         return self.observed(*arguments, **keywords).arguments
 
     def __repr__(self) -> str:
-        return f"<graded {type(self._method.__self__).__name__}.{self._method.__name__}>"
+        return f"<graded {self._name}>"
 
 
 class LocalModule:

@@ -1,34 +1,7 @@
-"""Copies of arguments that share no memory with the original and look the same from outside."""
+"""Copies of arguments, as a suite needs them; a worker makes them too, so they stand there."""
 
 from __future__ import annotations
 
-from typing import Any
+from dlcourse.sandbox.replicas import replica, replicas
 
-import torch
-
-
-def replica(value: torch.Tensor) -> torch.Tensor:
-    """Return a leaf with its own memory and the values, strides, offset and requires_grad."""
-    source = value.detach().resolve_conj().resolve_neg()
-    whole = torch.empty(0, dtype=source.dtype, device=source.device)
-    whole.set_(source.untyped_storage())
-    copy = whole.clone().as_strided(source.size(), source.stride(), source.storage_offset())
-    return copy.requires_grad_(value.requires_grad)
-
-
-def replicas(value: Any) -> Any:
-    """Return `value` with a replica for every tensor in its lists, tuples and dictionaries.
-
-    Values of other types are the same objects.
-    """
-    match value:
-        case torch.Tensor():
-            return replica(value)
-        case list():
-            return [replicas(part) for part in value]
-        case tuple():
-            return tuple(replicas(part) for part in value)
-        case dict():
-            return {key: replicas(part) for key, part in value.items()}
-        case _:
-            return value
+__all__ = ["replica", "replicas"]

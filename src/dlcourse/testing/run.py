@@ -52,6 +52,7 @@ class Setting:
     `seed_for` gives the seed of a test, by its name, for the inputs (`inputs`) and for the global
     generators of the worker (`worker`), which must not be derivable from one another. No test is
     ended before it has used `least_cpu` seconds; none is begun after `most_wall` seconds.
+    `forbidden` are the calls that would be no answer to the exercise.
     """
 
     plugin: GradingPlugin
@@ -65,6 +66,7 @@ class Setting:
     least_cpu: float = LEAST_CPU
     most_wall: float = MAX_WALL
     fresh_for_every_test: bool = False
+    forbidden: tuple[str, ...] = ()
 
     @property
     def file(self) -> str:
@@ -73,7 +75,7 @@ class Setting:
 
     def scene(self, backend: Backend, item: pytest.Item) -> Scene:
         """What the fixtures hand out when `backend` is in the learner's place."""
-        seat = Seat(backend, self.solution, self.file)
+        seat = Seat(backend, self.solution, self.file, forbidden=self.forbidden)
         return Scene(seat, self.seed_for(name_of(item), "inputs"), self.device)
 
 

@@ -34,14 +34,15 @@ class Solution(Protocol):
 class Seat:
     """The learner's place in one run of one test: who sits there and what they are measured by.
 
-    `file` is the learner's file as sentences name it. `claims` tells whether the test so far has
-    asked the worker about itself.
+    `file` is the learner's file as sentences name it, `forbidden` what the exercise forbids.
+    `claims` tells whether the test so far has asked the worker about itself.
     """
 
     backend: Backend
     solution: ModuleType
     file: str
     claims: bool = False
+    forbidden: tuple[str, ...] = ()
     twins: Twins = field(default_factory=Twins)
 
     def bind(self, stand_in: StandIn, twin: Any) -> None:

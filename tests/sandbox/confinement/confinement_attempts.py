@@ -6,6 +6,7 @@ answers. Imports stand inside where the import itself is the attempt.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -27,10 +28,13 @@ from dlcourse.sandbox.confinement import (
     linux,
     no_new_privs,
     policy,
+    root,
     seccomp,
+    user,
     view,
 )
 from dlcourse.sandbox.confinement.landlock import Ruleset
+from dlcourse.sandbox.confinement.namespaces import Namespaces
 from dlcourse.sandbox.confinement.syscalls import NUMBERS
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -409,17 +413,79 @@ def under_one_layer(layer: str, function: str, *arguments: object) -> object:
 def limit_without_proc() -> tuple[bool, str]:
     """Set the limits where the own size cannot be read."""
     limits._PROC = Path("/nonexistent")
-    layer = limits.apply(Limits())
+    layer = limits.apply(Limits(), user.private_user(0))
     return layer.active, layer.detail
 
 
 def limit_in_a_namespace() -> tuple[bool, str]:
     """Set the limits as the root of a namespace that has no other user."""
-    user = os.geteuid()
+    me = os.geteuid()
     enter_namespace()
-    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-    layer = limits.apply(Limits())
+    Path("/proc/self/uid_map").write_text(f"0 {me} 1")
+    layer = limits.apply(Limits(), user.private_user(0))
     return layer.active, layer.detail
+
+
+def enter_namespaces_again() -> tuple[bool, str]:
+    """Enter new namespaces from where one is; a refusal leaves the process as it was."""
+    layer = Namespaces.enter(rehearsal=root.build).layer
+    return layer.active, layer.detail
+
+
+def stumble_in_the_rehearsal() -> tuple[bool, str]:
+    """Enter where the view cannot be made."""
+
+    def fail() -> None:
+        raise OSError(errno.ENODEV, "`mount` failed: No such device")
+
+    layer = Namespaces.enter(rehearsal=fail).layer
+    return layer.active, layer.detail
+
+
+def users() -> tuple[list[int], list[int], list[int]]:
+    """Return the users and groups that this process has: real, effective and saved."""
+    return list(os.getresuid()), list(os.getresgid()), os.getgroups()
+
+
+def processes() -> list[int]:
+    """Return the numbers that can be signalled, without sending a signal."""
+    found = []
+    for number in range(1, 1000):
+        with contextlib.suppress(OSError):
+            os.kill(number, 0)
+            found.append(number)
+    return found
+
+
+def interfaces() -> list[str]:
+    """Return the network devices there are."""
+    return [name for _, name in socket.if_nameindex()]
+
+
+def host_name() -> str:
+    """Return the machine's name."""
+    return os.uname().nodename
+
+
+def exists(path: str) -> bool:
+    """Whether a path has anything at its end, which no right is needed to ask."""
+    return os.path.lexists(path)
+
+
+def mount_memory(folder: str) -> None:
+    """Mount an empty file system over a folder."""
+    linux.call("mount", b"tmpfs", folder.encode(), b"tmpfs", 0, None)
+
+
+def write_anywhere() -> list[str]:
+    """Return the folders of the root, and of the view, in which a file can be made."""
+    places = [str(path) for path in (Path("/"), *Path("/").iterdir(), *view.roots())]
+    found = []
+    for place in places:
+        with contextlib.suppress(OSError):
+            os.close(os.open(f"{place}/new", os.O_CREAT | os.O_WRONLY, 0o600))
+            found.append(place)
+    return found
 
 
 def confine_again() -> list[tuple[str, bool, str]]:

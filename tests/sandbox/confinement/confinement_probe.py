@@ -16,7 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlcourse.sandbox.confinement import Confinement, Limits, close_descriptors, linux
+from dlcourse.sandbox.confinement import (
+    Confinement,
+    Limits,
+    close_descriptors,
+    enter_namespaces,
+    linux,
+)
+from dlcourse.sandbox.confinement.namespaces import Namespaces
 
 _PR_SET_PDEATHSIG = 1
 _TIMEOUT = 120.0  # seconds; far more than any probe takes
@@ -60,6 +67,7 @@ class Prober:
     hidden: tuple[Path, ...] = ()
     imports: tuple[str, ...] = ()
     limits: dict[str, int] = field(default_factory=dict)
+    namespaces: bool = False
 
     def probe(self, *attempts: Attempt, confined: bool = True, observe: bool = False) -> Reply:
         """Make the attempts in order, in one process."""
@@ -70,6 +78,7 @@ class Prober:
             "hidden": [str(path) for path in self.hidden],
             "imports": self.imports,
             "limits": self.limits,
+            "namespaces": self.namespaces,
         }
         path = os.pathsep.join(map(str, self.libraries))
         done = subprocess.run(
@@ -103,9 +112,11 @@ class Prober:
 
 def _main() -> None:
     request = json.load(sys.stdin)
+    namespaces = enter_namespaces() if request["namespaces"] else Namespaces.none("not asked for")
     for name in request["imports"]:
         importlib.import_module(name)
-    confinement = Confinement.prepare(hidden=[Path(path) for path in request["hidden"]])
+    hidden = [Path(path) for path in request["hidden"]]
+    confinement = Confinement.prepare(hidden=hidden, namespaces=namespaces)
     reading, writing = os.pipe()
     waiting, releasing = os.pipe()
     pid = os.fork()

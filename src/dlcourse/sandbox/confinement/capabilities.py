@@ -22,13 +22,14 @@ def apply() -> Layer:
 
 
 def _drop() -> str:
-    _clear_bounding()
+    clear_bounding()
     linux.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     linux.call("capset", _OWN_SETS, bytes(_SETS_BYTES))
     return "none held"
 
 
-def _clear_bounding() -> None:
+def clear_bounding() -> None:
+    """Let no program give a capability back."""
     for capability in itertools.count():
         try:
             linux.prctl(_PR_CAPBSET_DROP, capability)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _PROC = Path("/proc")
 _REAL_USER_AND_THREADS = re.compile(rb"^Uid:\t(\d+).*?^Threads:\t(\d+)", re.MULTILINE | re.DOTALL)
-# Above the ranges that people, services and containers are given, and below 2^31.
-_FIRST_PRIVATE_USER = 0x70000000
 _PENDING_SIGNALS = 256
 
 
@@ -34,18 +32,21 @@ class Limits:
     file_bytes: int = 0
 
 
-def apply(limits: Limits) -> Layer:
-    """Set each limit for ever; the layer is active only if memory and time are bounded."""
-    return attempt("limits", lambda: _set(limits))
+def apply(limits: Limits, private_user: int) -> Layer:
+    """Set each limit for ever; the layer is active only if memory and time are bounded.
+
+    Threads are counted by user, so root takes the real user id `private_user`.
+    """
+    return attempt("limits", lambda: _set(limits, private_user))
 
 
-def _set(limits: Limits) -> str:
+def _set(limits: Limits, private_user: int) -> str:
     for name, most in _counts(limits):
         # Not every system knows every limit.
         if hasattr(resource, f"RLIMIT_{name}"):
             _bound(getattr(resource, f"RLIMIT_{name}"), most)
     _bound(resource.RLIMIT_AS, _own_size() + limits.memory_bytes)
-    threads = _bound_threads(limits.threads)
+    threads = _bound_threads(limits.threads, private_user)
     memory = f"{limits.memory_bytes >> 20} MiB beyond its own size"
     return f"{memory}, {limits.cpu_seconds} s of CPU, {limits.descriptors} descriptors, {threads}"
 
@@ -76,23 +77,23 @@ def _own_size() -> int:
     return int(status.read_text().split()[0]) * resource.getpagesize()
 
 
-def _bound_threads(most: int) -> str:
+def _bound_threads(most: int, private_user: int) -> str:
     """Limit the threads beyond those that the worker's user has at this moment."""
     try:
-        others = _leave_root() if os.geteuid() == 0 else _threads_of(os.getuid())
+        others = _count_as(private_user) if os.geteuid() == 0 else _threads_of(os.getuid())
     except OSError:
         return "threads without limit, since it runs as root and cannot change its user"
     _bound(resource.RLIMIT_NPROC, others + most)
     return f"{most} threads"
 
 
-def _leave_root() -> int:
+def _count_as(user: int) -> int:
     """Take a real user id that nobody else has, and return its other threads: none.
 
     Threads are counted by the real user, and root's are without limit. Files are opened by the
-    effective user, which stays root.
+    effective user, which stays root for now.
     """
-    os.setresuid(_FIRST_PRIVATE_USER + os.getpid(), -1, -1)
+    os.setresuid(user, -1, -1)
     return 0
 
 

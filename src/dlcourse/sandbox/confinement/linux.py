@@ -14,6 +14,8 @@ from dlcourse.sandbox.confinement.syscalls import ARCHITECTURES, NUMBERS
 if TYPE_CHECKING:
     from dlcourse.sandbox.confinement.syscalls import Architecture
 
+_PR_GET_PDEATHSIG = 2
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
 
@@ -45,6 +47,13 @@ def call(name: str, *arguments: int | bytes | ctypes.Array[ctypes.c_char] | None
 def prctl(option: int, *arguments: int) -> int:
     """Make the `prctl` call, whose missing arguments are zero."""
     return call("prctl", option, *arguments, *(0,) * (4 - len(arguments)))
+
+
+def parent_death_signal() -> int:
+    """Return the signal that this process gets when its parent ends; 0 for none."""
+    number = ctypes.c_int()
+    prctl(_PR_GET_PDEATHSIG, ctypes.addressof(number))
+    return number.value
 
 
 def _refuse(name: str) -> NoReturn:

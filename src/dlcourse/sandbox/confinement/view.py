@@ -30,16 +30,27 @@ def readable(hidden: Sequence[Path]) -> tuple[Grant, ...]:
     names stay visible, since imports list the folders on `sys.path`; so do the names beneath it,
     but no contents of what is hidden.
     """
-    secret = {path.resolve() for path in (*hidden, _INSTALLED_COURSE)}
-    return tuple(grant for root in _outermost(_roots()) for grant in _grants(root, secret))
+    secret = secrets(hidden)
+    return tuple(grant for root in roots() for grant in _grants(root, secret))
 
 
-def _roots() -> Iterator[Path]:
+def secrets(hidden: Sequence[Path]) -> set[Path]:
+    """Return the real paths that no worker may read, wherever the view would hold them."""
+    return {path.resolve() for path in (*hidden, _INSTALLED_COURSE)}
+
+
+def entries() -> list[Path]:
+    """Return what the view is made of, as this process names it: perhaps through links."""
     # An empty entry on `sys.path` means the current folder, which may be anything.
-    entries = (sys.base_prefix, sys.prefix, *_SYSTEM, *filter(None, sys.path))
-    found = [path for entry in entries for path in _existing(Path(entry))]
+    named = (sys.base_prefix, sys.prefix, sys.executable, *_SYSTEM, *filter(None, sys.path))
+    return [Path(entry) for entry in named]
+
+
+def roots() -> list[Path]:
+    """Return the real folders and files of the view, none of them beneath another."""
+    found = [path for entry in entries() for path in _existing(entry)]
     # As a root, the root folder would grant everything.
-    return (path for path in found if path != path.parent)
+    return _outermost(path for path in found if path != path.parent)
 
 
 def _existing(path: Path) -> list[Path]:

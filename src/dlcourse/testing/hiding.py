@@ -1,0 +1,43 @@
+"""Names in a source that could hide a forbidden call from the worker's modes or from the grader.
+
+Modes see one thread, and graded code could switch them off; text that is compiled while it runs
+was read by nobody.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Final
+
+_NAMES: Final = frozenset(
+    {
+        *("__builtins__", "__import__", "compile", "eval", "exec"),
+        *("__torch_dispatch__", "__torch_function__"),
+    }
+)
+_MODULES: Final = (
+    *("_thread", "concurrent", "ctypes", "importlib", "multiprocessing", "runpy", "threading"),
+    *("operator.attrgetter", "operator.methodcaller"),
+    *("sys.modules", "sys.setprofile", "sys.settrace"),
+    *("torch.jit.CompilationUnit", "torch.multiprocessing", "torch.overrides"),
+    *("torch.utils._python_dispatch", "torch.utils.cpp_extension"),
+)
+_SWITCHES: Final = (
+    "torch._C.*AutoDispatch*",
+    "torch._C.*Disable*",
+    "torch._C.*Guard*",
+    "torch._C.*torch_dispatch*",
+    "torch._C.*torch_function*",
+    "torch._C.*_mode*",
+)
+
+
+@lru_cache(maxsize=4096)
+def hides(path: str) -> bool:
+    """Whether a name, or the dotted path that it stands for, could hide a call."""
+    if path in _NAMES or path.removeprefix("builtins.") in _NAMES:
+        return True
+    if any(path == module or path.startswith(f"{module}.") for module in _MODULES):
+        return True
+    return any(fnmatchcase(path, pattern) for pattern in _SWITCHES)
