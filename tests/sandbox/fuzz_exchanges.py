@@ -72,6 +72,10 @@ def exchanges() -> tuple[Exchange, ...]:
         _observed(),
         _watched(),
         _gradient(),
+        _missing(),
+        _object(),
+        _description(),
+        _mirrored(),
     )
 
 
@@ -124,7 +128,8 @@ def _answered(encoder: Encoder, **fields: Any) -> dict[str, Any]:
     """What every answer to a call with a generator holds; encoded last."""
     outputs = len(encoder.tensors)
     state = encoder.tensor(torch.Generator().get_state())
-    return {**fields, "outputs": outputs, "node": 1, "generators": [state]}
+    shared = {"kept": [1], "drawn": []}
+    return {**fields, "outputs": outputs, "node": 1, "generators": [state], "shared": shared}
 
 
 def _call() -> Exchange:
@@ -208,3 +213,92 @@ def _gradient() -> Exchange:
         return torch.autograd.grad(result, leaf, upstream, create_graph=True, allow_unused=True)
 
     return Exchange("gradient", _greeted(ask), [GREETED, called, answer])
+
+
+def _missing() -> Exchange:
+    fields = {"status": "missing", "class": "Mean", "name": "merge", "file": "work.py"}
+    answer = ({"id": 1, **fields, "tensors": []}, b"")
+    return Exchange("missing", _greeted(lambda it: it.call("f", (), {})), [GREETED, answer])
+
+
+OBJECT = {"$": "object", "h": 5, "c": "Mean", "module": False}
+MODULE = {**OBJECT, "c": "Net", "module": True}
+
+
+def _object() -> Exchange:
+    first, second = Encoder(), Encoder()
+    called = _answer(first, **_answered(first, value=[OBJECT]))
+    state = second.tensor(torch.Generator().get_state())
+    answer = _answer(
+        second,
+        2,
+        value={"$": "tuple", "v": [False, {"$": "dict", "v": [["self", OBJECT]]}]},
+        outputs=0,
+        node=None,
+        generators=[],
+        shared={"kept": [1], "drawn": [[1, state]]},
+    )
+
+    def ask(submission: RemoteSubmission) -> object:
+        _, generator = _arguments()
+        (made,) = submission.call("f", (generator,), {})
+        return made.rate
+
+    return Exchange("object", _greeted(ask), [GREETED, called, answer])
+
+
+def _described(number: int) -> Answer:
+    encoder = Encoder()
+    child = {
+        "h": 6,
+        "c": "Linear",
+        "training": True,
+        "container": "Sequential",
+        "parameters": [["w", 1]],
+        "buffers": [],
+        "persistent": [],
+        "children": [["no", None]],
+    }
+    root = {
+        "h": 5,
+        "c": "Net",
+        "training": False,
+        "container": None,
+        "parameters": [["w", 1], ["none", None]],
+        "buffers": [["b", 2]],
+        "persistent": [False],
+        "children": [["fc", 6], ["same", 6]],
+    }
+    tensors = [torch.ones(3), torch.arange(2)]
+    values = [[n, encoder.tensor(t), n == 1] for n, t in enumerate(tensors, 1)]
+    return _answer(encoder, number, modules=[child, root], values=values)
+
+
+def _made() -> Answer:
+    return _answer(Encoder(), value=MODULE, outputs=0, node=None, generators=[])
+
+
+def _description() -> Exchange:
+    ask = _greeted(lambda submission: submission.call("Net", (), {}).state_dict())
+    return Exchange("description", ask, [GREETED, _made(), _described(2)])
+
+
+def _mirrored() -> Exchange:
+    encoder = Encoder()
+    value = encoder.encode(torch.ones(2, requires_grad=True))
+    contents = encoder.tensor(torch.zeros(3))
+    changes = {
+        "tensors": [[1, contents]],
+        "grad": [[1, True]],
+        "training": [[6, False]],
+        "restructured": [],
+        "fresh": [],
+    }
+    answer = _answer(encoder, 3, value=value, outputs=1, node=1, generators=[], mirrors=changes)
+
+    def ask(submission: RemoteSubmission) -> object:
+        mirror = submission.call("Net", (), {})
+        mirror(torch.ones(1))
+        return [mirror.state_dict(), *mirror.parameters()]
+
+    return Exchange("mirrored", _greeted(ask), [GREETED, _made(), _described(2), answer])

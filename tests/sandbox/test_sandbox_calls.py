@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from dlcourse.sandbox.call import UnsendableArgument
 from dlcourse.sandbox.confinement import Limits
 from dlcourse.sandbox.faults import StudentError, StudentFault, WrongAnswer
 from dlcourse.sandbox.remote import RemoteSubmission, Sources
+from dlcourse.sandbox.unsendable import UnsendableArgument
 from dlcourse.sandbox.watch import Budget
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ WORK = dedent("""\
         return value
 
     def unsendable(kind):
-        return {"function": identity, "module": torch.nn.Linear(1, 1), "sparse":
+        return {"function": identity, "optimizer": torch.optim.SGD([torch.ones(1)]), "sparse":
                 torch.eye(2).to_sparse(), "object": object()}[kind]
 
     def liar():
@@ -311,14 +311,22 @@ def test_wrong_arguments_point_at_the_definition(work: RemoteSubmission) -> None
     assert WORK.splitlines()[raised.value.place.line - 1] == "def identity(x):"
 
 
+def test_an_object_that_lies_about_itself_equals_nothing(work: RemoteSubmission) -> None:
+    """An object arrives as a stand-in: neither its class nor its `==` is believed."""
+    liar = work.call("liar", (), {})
+    assert not isinstance(liar, torch.Tensor)
+    assert liar != 1
+    assert liar == liar  # noqa: PLR0124 - it equals itself alone
+    assert repr(liar) == "<graded Liar>"
+
+
 @pytest.mark.parametrize(
     ("function", "arguments", "says"),
     [
         ("unsendable", ("function",), "a value of type `function`"),
-        ("unsendable", ("module",), "a value of type `Linear`"),
+        ("unsendable", ("optimizer",), "a value of type `SGD`"),
         ("unsendable", ("sparse",), "a sparse_coo tensor"),
         ("unsendable", ("object",), "a value of type `object`"),
-        ("liar", (), "a value of type `liar.<locals>.Liar`"),
         ("deep", (), "a value nested too deeply"),
         ("large", (100 << 20,), "values that are too large together"),
     ],

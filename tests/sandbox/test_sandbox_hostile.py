@@ -135,6 +135,7 @@ CALL: dict[str, Any] = {
         "functions": [["torch.exp", 2, "work.py", 3]], "operations": [["aten::exp", 2, None, None]],
         "largest": [2, 8], "saved": 8, "flops": 0, "complete": True,
     },
+    "shared": {"kept": [], "drawn": []},
     "tensors": [
         {"dtype": "float32", "shape": [2], "bytes": 8, "grad": True},
         {"dtype": "uint8", "shape": [len(STATE)], "bytes": len(STATE)},

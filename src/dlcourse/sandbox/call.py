@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -13,79 +13,95 @@ from dlcourse.sandbox.faults import WrongAnswer
 from dlcourse.sandbox.generators import Reseeded, advance
 from dlcourse.sandbox.graph import Exchange
 from dlcourse.sandbox.observation import Observation
+from dlcourse.sandbox.request import RequestEncoder
 from dlcourse.sandbox.tensors import Malformed, Unsendable
-from dlcourse.sandbox.values import Encoder
+from dlcourse.sandbox.unsendable import UnsendableArgument
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dlcourse.sandbox.process import WorkerProcess
+    from dlcourse.sandbox.objects import Objects
     from dlcourse.sandbox.record import Effects
+    from dlcourse.sandbox.sync import Sync
     from dlcourse.sandbox.wire import Frame
 
-
-class UnsendableArgument(TypeError):  # noqa: N818 - it names the argument that is at fault
-    """The suite passed what cannot cross: the suite is at fault, not graded code."""
+_PART_BYTES: Final = 100  # about what a small Python object takes
 
 
 class Call:
     """A call that has been answered; its parts are read one by one.
 
-    Making one sends the call; that raises StudentFault, or UnsendableArgument.
+    Making one sends the call; that raises StudentFault, UnsendableArgument or NotMirrored.
+    `weight` is about how many bytes of memory the parts take that have been read.
     """
 
     def __init__(
         self,
-        process: WorkerProcess,
+        objects: Objects,
         header: Mapping[str, Any],
         arguments: tuple[Any, ...],
         keywords: Mapping[str, Any],
     ) -> None:
-        self._process = process
+        self._objects = objects
+        self._process = objects.process
         self._inputs = (arguments, dict(keywords))
-        encoder = Encoder()
-        frame = self._send(header, encoder)
-        exchange = Exchange.of(process, frame)
+        encoder = RequestEncoder(objects)
+        sync, frame = self._send(header, encoder)
+        self.weight = frame.size
+        exchange = Exchange.of(self._process, frame)
         grad = torch.is_grad_enabled()
         inputs = [tensor for tensor in encoder.tensors if grad and tensor.requires_grad]
+        if sync is not None:
+            # Before the graph is built: a parameter that is written to later would look stale.
+            fresh = objects.mirrors.absorb(sync, frame)
+            inputs += [*sync.inputs, *(fresh if grad else [])]
         rest = frame.tensors[len(exchange.outputs) :]
         self._tensors = (*exchange.attach(inputs), *rest)
         self._header = frame.header
         self._advance(encoder.generators)
 
-    def _send(self, header: Mapping[str, Any], encoder: Encoder) -> Frame:
+    def _send(
+        self, header: Mapping[str, Any], encoder: RequestEncoder
+    ) -> tuple[Sync | None, Frame]:
         arguments, keywords = self._inputs
+        grad = torch.is_grad_enabled()
         try:
             request = {
                 "kind": "call",
                 **header,
                 "arguments": encoder.encode(arguments),
                 "keywords": encoder.encode(keywords),
-                "grad": torch.is_grad_enabled(),
+                "grad": grad,
             }
-            return self._process.request(request, encoder.descriptions, encoder.buffers)
+            shared = self._objects.generators.told(encoder)
+            self._shares = shared is not None
+            if shared is not None:
+                request["shared"] = shared
+            sync = self._objects.mirrors.sync(encoder, grad=grad)
+            if sync is not None:
+                request["mirrors"] = sync.told
+            return sync, self._process.request(request, encoder.descriptions, encoder.buffers)
         except Unsendable as error:
-            raise UnsendableArgument(
-                f"an argument holds {error}, which cannot cross to graded code: pass tensors, "
-                "numbers, strings or containers of them, or run the call in an `@in_worker` "
-                "function"
-            ) from None
+            raise UnsendableArgument(str(error)) from None
 
     def _advance(self, generators: list[torch.Generator]) -> None:
         """Bring the generators to the state in which the call left them."""
         states = self._header.get("generators")
         if type(states) is not list or len(states) != len(generators):
             raise self._process.malformed("the number of generators")
-        for generator, index in zip(generators, states, strict=True):
-            try:
+        try:
+            for generator, index in zip(generators, states, strict=True):
                 advance(generator, item(self._tensors, index))
-            except Reseeded:
-                raise WrongAnswer(
-                    "a generator came back in a state that no draws lead to: draw from the "
-                    "generator that you are given, and leave its seed alone"
-                ) from None
-            except Malformed as error:
-                raise self._process.malformed(str(error)) from None
+            if self._shares:
+                shared = self._header.get("shared")
+                self._objects.generators.absorb(generators, shared, self._tensors)
+        except Reseeded:
+            raise WrongAnswer(
+                "a generator came back in a state that no draws lead to: draw from the "
+                "generator that you are given, and leave its seed alone"
+            ) from None
+        except Malformed as error:
+            raise self._process.malformed(str(error)) from None
 
     def value(self) -> Any:
         """The result."""
@@ -118,7 +134,10 @@ class Call:
         return effects
 
     def _decode(self, key: str) -> Any:
+        decoder = Decoder(self._tensors, self._objects.find)
         try:
-            return Decoder(self._tensors).decode(self._header.get(key))
+            value = decoder.decode(self._header.get(key))
         except Malformed as error:
             raise self._process.malformed(str(error)) from None
+        self.weight += decoder.nodes * _PART_BYTES
+        return value

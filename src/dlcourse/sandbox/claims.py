@@ -75,7 +75,7 @@ def read_record(request: Mapping[str, Any], answer: Mapping[str, Any]) -> Record
         return None
     is_backward = request.get("kind") == "gradient"
     return Record(
-        name=BACKWARD if is_backward else request.get("target", ""),
+        name=BACKWARD if is_backward else request.get("name", request.get("target", "")),
         effects=read_effects(answer.get("effects"), _keys(request)),
         usage=read_usage(told),
         is_backward=is_backward,

@@ -35,18 +35,22 @@ _MAX_COLLISIONS: Final = 256
 class Decoder:
     """Turns trees back into values; raises Malformed for anything that is not one.
 
-    `tensors` are the frame's; `generators` collects the generators made, by their number.
+    `tensors` are the frame's, and `find` returns the object that a tree names, where any may be
+    named. `generators` collects the generators made, by their number; `nodes` counts the parts.
     """
 
-    def __init__(self, tensors: Sequence[torch.Tensor]) -> None:
+    def __init__(
+        self, tensors: Sequence[torch.Tensor], find: Callable[[dict[str, Any]], Any] | None = None
+    ) -> None:
         self._tensors = tensors
+        self._find = find
         self.generators: dict[int, torch.Generator] = {}
-        self._nodes = 0
+        self.nodes = 0
 
     def decode(self, tree: Any, depth: int = 0) -> Any:
         """Return the value of `tree`."""
-        self._nodes += 1
-        if depth > MAX_DEPTH or self._nodes > MAX_NODES:
+        self.nodes += 1
+        if depth > MAX_DEPTH or self.nodes > MAX_NODES:
             raise Malformed("a value nested too deeply or with too many parts")
         if tree is None or type(tree) is bool:
             return tree
@@ -58,6 +62,12 @@ class Decoder:
     def tensor(self, tree: dict[str, Any]) -> torch.Tensor:
         """The tensor that `tree["i"]` names."""
         return item(self._tensors, tree.get("i"))
+
+    def object(self, tree: dict[str, Any]) -> Any:
+        """The object that `tree` names."""
+        if self._find is None:
+            raise Malformed("an object where none can be")
+        return self._find(tree)
 
 
 def _decode_plain_int(_: Decoder, tree: int, __: int) -> int:
@@ -236,6 +246,10 @@ def _decode_generator(decoder: Decoder, tree: dict[str, Any], _: int) -> torch.G
     return decoder.generators[number]
 
 
+def _decode_object(decoder: Decoder, tree: dict[str, Any], _: int) -> Any:
+    return decoder.object(tree)
+
+
 _TAGGED: Final[dict[str, Callable[[Decoder, dict[str, Any], int], Any]]] = {
     "bytes": _decode_bytes,
     "complex": _decode_complex,
@@ -247,6 +261,7 @@ _TAGGED: Final[dict[str, Callable[[Decoder, dict[str, Any], int], Any]]] = {
     "generator": _decode_generator,
     "int": _decode_int,
     "ndarray": _decode_array,
+    "object": _decode_object,
     "set": _decode_set,
     "size": _decode_size,
     "slice": _decode_slice,

@@ -90,6 +90,13 @@ class WrongAnswer(StudentFault):
     """Graded code answered with a value of the wrong kind, or one that cannot cross."""
 
 
+def unsendable(kind: str) -> WrongAnswer:
+    """Return the exception to raise for an answer that holds what cannot cross."""
+    return WrongAnswer(
+        f"the answer holds {kind}: return tensors, numbers, strings or containers of them"
+    )
+
+
 # `pytest.raises(ValueError)` in a suite must see the type that graded code raised. Only plain
 # exceptions are mirrored: an exit, a skip or an interrupt of graded code stays a StudentError.
 _MIRRORED: Final = tuple(

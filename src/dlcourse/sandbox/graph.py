@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 
 from dlcourse.sandbox.decoder import Decoder
+from dlcourse.sandbox.not_mirrored import require_plain
+from dlcourse.sandbox.request import RequestEncoder
 from dlcourse.sandbox.tensors import Malformed
-from dlcourse.sandbox.values import Encoder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +93,10 @@ class _Remote(torch.autograd.Function):
     ) -> tuple[torch.Tensor, ...]:
         ctx.set_materialize_grads(False)
         ctx.graph = graph
-        ctx.save_for_backward(*inputs)
+        # Parameters are not saved: all that are mirrored are inputs, and an optimizer may step one
+        # that this graph does not reach. The worker keeps what they hold now.
+        ctx.parameters = [t if isinstance(t, torch.nn.Parameter) else None for t in inputs]
+        ctx.save_for_backward(*(t for t in inputs if not isinstance(t, torch.nn.Parameter)))
         pairs = zip(outputs, graph.differentiable, strict=True)
         ctx.mark_non_differentiable(*(output for output, carries in pairs if not carries))
         return outputs
@@ -100,7 +104,8 @@ class _Remote(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: torch.Tensor | None) -> tuple[torch.Tensor | None, ...]:
         graph: _Graph = ctx.graph
-        inputs: tuple[torch.Tensor, ...] = ctx.saved_tensors
+        saved = iter(ctx.saved_tensors)
+        inputs = [next(saved) if held is None else held for held in ctx.parameters]
         wanted = list(ctx.needs_input_grad[3:])
         pairs = zip(upstream, graph.differentiable, strict=True)
         reached = [gradient for gradient, carries in pairs if carries]
@@ -122,17 +127,22 @@ def _ask(
     create_graph: bool,
 ) -> tuple[Exchange, Any]:
     """Ask for vector-Jacobian products; returns the exchange and the tree of the gradients."""
-    encoder = Encoder()
+    encoder = RequestEncoder()
     header = {
         "kind": "gradient",
         "node": node.number,
-        # A fresh view each: two equal upstream gradients must stay two inputs of the new node.
-        "upstream": [None if g is None else encoder.tensor(g.detach()) for g in upstream],
+        "upstream": [None if g is None else encoder.tensor(_view(g)) for g in upstream],
         "wanted": wanted,
         "create_graph": create_graph,
     }
     frame = process.request(header, encoder.descriptions, encoder.buffers)
     return Exchange.of(process, frame), frame.header.get("value")
+
+
+def _view(gradient: torch.Tensor) -> torch.Tensor:
+    """A fresh view: two equal upstream gradients must stay two inputs of the new node."""
+    require_plain(gradient)
+    return gradient.detach()
 
 
 def _matched(

@@ -22,10 +22,10 @@ from dlcourse.sandbox.faults import (
     StudentFault,
     StudentProtocol,
     StudentTimeout,
-    WrongAnswer,
+    unsendable,
 )
 from dlcourse.sandbox.output import Tail
-from dlcourse.sandbox.raised import bounded_text, place_in_dump, read_raised
+from dlcourse.sandbox.raised import bounded_text, place_in_dump, read_missing, read_raised
 from dlcourse.sandbox.tensors import Malformed
 from dlcourse.sandbox.watch import Budget, Clock, OutOfTime, Watch
 from dlcourse.sandbox.wire import Channel, Frame, PeerGone
@@ -66,6 +66,7 @@ class WorkerProcess:
         self._channel = Channel(lines.sock, self._watch.wait)
         self._numbers = itertools.count(1)
         self._release: list[int] = []
+        self._drop: set[int] = set()
         self._seed: int | None = None
         self._listeners: list[Callable[[Record], None]] = []
         self._death: StudentFault | None = None
@@ -105,12 +106,13 @@ class WorkerProcess:
         Raises Unsendable where the request itself exceeds the wire's limits.
         """
         number = next(self._numbers)
-        released = self._release[:]
+        released, dropped = self._release[:], self._drop.copy()
         message = {
             **header,
             "id": number,
             "seed": self._seed,
             "release": released,
+            "drop": list(dropped),
             "watch": bool(self._listeners),
         }
 
@@ -118,6 +120,7 @@ class WorkerProcess:
             self._channel.send(message, descriptions, buffers)
             # Others may have been added since: the garbage collector runs when it likes.
             del self._release[: len(released)]
+            self._drop.difference_update(dropped)
             self._seed = None
             return self._channel.receive()
 
@@ -150,6 +153,14 @@ class WorkerProcess:
     def release(self, node: int) -> None:
         """Tell the worker, with the next request, that nobody refers to `node` any more."""
         self._release.append(node)
+
+    def drop(self, number: int) -> None:
+        """Tell the worker, with the next request, that nobody refers to an object any more."""
+        self._drop.add(number)
+
+    def keep(self, number: int) -> None:
+        """Take back a `drop` of which the worker has not been told yet."""
+        self._drop.discard(number)
 
     def malformed(self, what: str) -> StudentFault:
         """End a worker that sent nonsense; returns the exception to raise."""
@@ -293,10 +304,9 @@ def _fault_in(header: Mapping[str, Any]) -> StudentFault:
     """The fault that an answer tells of; raises Malformed where it tells of none."""
     match header.get("status"):
         case "unsendable":
-            kind = bounded_text(header.get("kind"), _MAX_KIND)
-            return WrongAnswer(
-                f"the answer holds {kind}: return tensors, numbers, strings or containers of them"
-            )
+            return unsendable(bounded_text(header.get("kind"), _MAX_KIND))
         case "raised":
             return read_raised(header)
+        case "missing":
+            return read_missing(header)
     raise Malformed("unknown status")

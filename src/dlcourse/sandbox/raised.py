@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from dlcourse.sandbox.faults import Place, StudentError, error_for
+from dlcourse.sandbox.faults import MissingName, Place, StudentError, error_for
 from dlcourse.sandbox.tensors import Malformed
 
 if TYPE_CHECKING:
@@ -36,6 +36,15 @@ def read_raised(header: Mapping[str, Any]) -> StudentError:
         bounded_text(header.get("traceback"), _MAX_TRACEBACK),
         read_place(header.get("file"), header.get("line")),
     )
+
+
+def read_missing(header: Mapping[str, Any]) -> MissingName:
+    """Return the exception for a name that an object of graded code lacks; raises Malformed."""
+    kind, name = (bounded_text(header.get(field), _MAX_TYPE) for field in ("class", "name"))
+    file = header.get("file")
+    if type(file) is not str or not _FILE.fullmatch(file):
+        raise Malformed("the name of a file")
+    return MissingName(f"`{kind}` in `{file}` has no `{name}`: define it as the stub does")
 
 
 def bounded_text(value: Any, limit: int) -> str:

@@ -9,6 +9,7 @@ from dlcourse.errors import DlcourseError, UnavailableError
 from dlcourse.sandbox.call import Call
 from dlcourse.sandbox.decoder import Decoder
 from dlcourse.sandbox.faults import StudentFault
+from dlcourse.sandbox.objects import Objects
 from dlcourse.sandbox.process import WorkerProcess
 from dlcourse.sandbox.raised import bounded_text
 from dlcourse.sandbox.requirement import require_tier
@@ -51,12 +52,16 @@ class RemoteSubmission:
     """Graded code in a confined worker.
 
     Arguments and results are tensors, NumPy arrays, numbers, strings, dtypes, devices,
-    generators and nested containers of them. Results are plain local values; tensors carry an
+    generators, objects of graded code and nested containers of them. Results are plain local
+    values, but for objects, which stay in the worker and have a stand-in here. Tensors carry an
     autograd node whose backward runs in the worker. Generators come back advanced.
     """
 
+    is_ours: Final = False
+
     def __init__(self, process: WorkerProcess) -> None:
         self.process = process
+        self.objects = Objects(process)
         self.layers = _layers(process)
         self.names: dict[str, str] = {}
         self.sources: dict[str, str] = {}
@@ -106,13 +111,13 @@ class RemoteSubmission:
 
     def call(self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         """Call `path` (dotted below the module) and return its result."""
-        return Call(self.process, {"target": path, "observe": False}, arguments, keywords).value()
+        return Call(self.objects, {"target": path, "observe": False}, arguments, keywords).value()
 
     def observe(
         self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Observation:
         """Call `path` and return what it left behind as well, by the worker's own claim."""
-        call = Call(self.process, {"target": path, "observe": True}, arguments, keywords)
+        call = Call(self.objects, {"target": path, "observe": True}, arguments, keywords)
         return call.observation()
 
     def watched(self, listener: Callable[[Record], None]) -> AbstractContextManager[None]:
@@ -124,7 +129,7 @@ class RemoteSubmission:
     ) -> Any:
         """Run a function of the suite beside graded code and return what it returns."""
         header = {"target": name, "driver": source, "observe": False}
-        return Call(self.process, header, arguments, keywords).value()
+        return Call(self.objects, header, arguments, keywords).value()
 
 
 def _layers(process: WorkerProcess) -> tuple[LayerReport, ...]:

@@ -38,6 +38,11 @@ def is_key(value: Any) -> bool:
     return issubclass(type(value), _PLAIN_KEYS)
 
 
+def has_plain_form(value: Any) -> bool:
+    """Whether the wire carries `value` itself, its parts aside."""
+    return value is None or any(issubclass(type(value), base) for base, _ in _ENCODERS)
+
+
 class Encoder:
     """Turns values into trees; collects the tensors and generators that they hold.
 
@@ -76,7 +81,11 @@ class Encoder:
         for base, encode in _ENCODERS:
             if issubclass(kind, base):
                 return encode(self, value, depth)
-        raise Unsendable(f"a value of type `{kind.__qualname__}`")
+        return self.unknown(value)
+
+    def unknown(self, value: Any) -> Any:
+        """Return the tree of a value that has no plain form; raises Unsendable."""
+        raise Unsendable(f"a value of type `{type(value).__qualname__}`")
 
     def key(self, value: Any, depth: int) -> Any:
         """Return the tree of a key or of a set's member; raises Unsendable."""

@@ -57,11 +57,15 @@ def wait_for_ever(fd: int, events: int) -> None:
 
 @dataclass(frozen=True)
 class Frame:
-    """A received message: the header, its tensors and their descriptions, all validated."""
+    """A received message: the header, its tensors and their descriptions, all validated.
+
+    `size` is the number of bytes of the header's text and of the tensors' storages.
+    """
 
     header: dict[str, Any]
     tensors: tuple[torch.Tensor, ...]
     specs: tuple[TensorSpec, ...]
+    size: int
 
 
 class Channel:
@@ -120,7 +124,9 @@ class Channel:
             raise Malformed("the frame's head is not valid")
         header = _parse_header(self._read(header_length))
         specs = _parse_specs(header.pop("tensors", None), payload)
-        return Frame(header, tuple(self._read_tensor(spec) for spec in specs), specs)
+        tensors = tuple(self._read_tensor(spec) for spec in specs)
+        size = header_length + sum(spec.lead + spec.payload for spec in specs)
+        return Frame(header, tensors, specs, size)
 
     def _read_tensor(self, spec: TensorSpec) -> torch.Tensor:
         # The device is named because graded code may have changed the default one.

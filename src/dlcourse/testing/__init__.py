@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dlcourse.sandbox.not_mirrored import NotMirrored
 from dlcourse.testing.allowed import (
     assert_allowed,
     assert_largest_at_most,
@@ -25,6 +26,7 @@ from dlcourse.testing.watching import Watched, watch
 
 __all__ = [
     "Mismatch",
+    "NotMirrored",
     "Solution",
     "Student",
     "Watched",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dlcourse.sandbox.driver import compile_driver
+from dlcourse.testing.local import LocalObjects
 from dlcourse.testing.local_watch import LocalWatch
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 class Backend(Protocol):
     """Runs graded code; `RemoteSubmission` and `LocalSubmission` are the two there are."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether it is our own code, which hides nothing."""
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -49,11 +54,18 @@ class Backend(Protocol):
 
 
 class LocalSubmission:
-    """Our own code in the learner's place, in this process: for judging suites, never learners."""
+    """Our own code in the learner's place, in this process: for judging suites, never learners.
+
+    Objects have stand-ins, as they would have for a worker; modules of torch are handed out
+    themselves.
+    """
+
+    is_ours: Final = True
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module
         self._watch = LocalWatch(module)
+        self._objects = LocalObjects(module.__name__, self._watch)
         self.names: Mapping[str, str] = {name: _kind(value) for name, value in vars(module).items()}
 
     def value(self, path: str) -> Any:
@@ -65,13 +77,13 @@ class LocalSubmission:
 
     def call(self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Any:
         """Call a function of the module."""
-        return self._watch.call(path, self.value(path), arguments, keywords)
+        return self._objects.run(path, self.value(path), arguments, keywords)
 
     def observe(
         self, path: str, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
     ) -> Observation:
         """Call a function of the module and report what it left behind."""
-        return self._watch.observe(path, self.value(path), arguments, keywords)
+        return self._objects.observe(path, self.value(path), arguments, keywords)
 
     @property
     def sources(self) -> Mapping[str, str]:
@@ -87,7 +99,7 @@ class LocalSubmission:
     ) -> Any:
         """Run a function of the suite with the module as its first argument."""
         driver = partial(compile_driver(source, name), self._module)
-        return self._watch.call(name, driver, arguments, keywords)
+        return self._objects.run_plain(name, driver, arguments, keywords)
 
 
 def _kind(value: object) -> str:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
-
+from dlcourse.sandbox.driver import compile_driver
 from dlcourse.sandbox.faults import MissingName, WrongAnswer
-from dlcourse.testing.replicas import replicas
+from dlcourse.sandbox.values import has_plain_form
+from dlcourse.testing.repeat import Repeat, no_problem, result_problem
 from dlcourse.testing.structure import structure_problem
+from dlcourse.testing.twin_access import bind
+from dlcourse.testing.twins import Twins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import ModuleType
 
     from dlcourse.sandbox.observation import Observation
+    from dlcourse.sandbox.stand_in import StandIn
     from dlcourse.testing.backend import Backend
+    from dlcourse.testing.repeat import Problem
 
 
 class Solution(Protocol):
@@ -39,6 +43,11 @@ class Seat:
     file: str
     claims: bool = False
     forbidden: tuple[str, ...] = ()
+    twins: Twins = field(default_factory=Twins)
+
+    def bind(self, stand_in: StandIn, twin: Any) -> None:
+        """Let an object of graded code be measured by the solution's."""
+        bind(self, stand_in, twin)
 
 
 class Student:
@@ -88,64 +97,80 @@ def drive(
     arguments: tuple[Any, ...],
     keywords: Mapping[str, Any],
 ) -> Any:
-    """Run an `@in_worker` function beside graded code; what it returns is a claim."""
+    """Run an `@in_worker` function beside graded code; what it returns is a claim.
+
+    Objects among the arguments change with what it does, so their twins do the same. Structures
+    are not compared.
+    """
     seat = student._seat  # noqa: SLF001 - a public name would hide one of the submission
     seat.claims = True
-    return seat.backend.drive(name, source, arguments, keywords)
+
+    def reference(*copies: Any, **named: Any) -> Any:
+        return compile_driver(source, name)(seat.solution, *copies, **named)
+
+    repeat = Repeat(seat, f"the result of `{name}`", reference, arguments, keywords)
+    return repeat.followed(lambda: seat.backend.drive(name, source, arguments, keywords))
 
 
 class StudentFunction:
-    """A function of graded code; dotted names below it (`Swish.apply`) are functions too."""
+    """A function or class of graded code; dotted names below it (`Swish.apply`) are such too."""
 
     def __init__(self, seat: Seat, path: str) -> None:
         self._seat = seat
         self._path = path
 
-    def __getattr__(self, name: str) -> StudentFunction:
-        """Return the function `name` below this one."""
+    def __getattr__(self, name: str) -> Any:
+        """Return the function below this one, or the plain value, as the solution has it there."""
         if name.startswith("_"):
             raise AttributeError(name)
-        return StudentFunction(self._seat, f"{self._path}.{name}")
+        path = f"{self._path}.{name}"
+        expected = getattr(self._reference(), name)
+        if not has_plain_form(expected):
+            return StudentFunction(self._seat, path)
+        value = self._seat.backend.value(path)
+        _refuse(structure_problem(value, expected, f"`{path}`"))
+        return value
 
     def __call__(self, *arguments: Any, **keywords: Any) -> Any:
         """Call graded code and return its answer, once its structure is the solution's."""
-        spare = _spare((arguments, keywords))
-        answer = self._seat.backend.call(self._path, arguments, keywords)
-        self._check(answer, *spare)
-        return answer
+        return self._answer(result_problem, arguments, keywords)
 
     def unchecked(self, *arguments: Any, **keywords: Any) -> Any:
         """Call graded code without comparing structures.
 
         For answers whose shape depends on data that ties or rounding decide.
         """
-        return self._seat.backend.call(self._path, arguments, keywords)
+        return self._answer(no_problem, arguments, keywords)
 
     def observed(self, *arguments: Any, **keywords: Any) -> Observation:
         """Call graded code and return what it left behind as well, by the worker's own claim."""
-        self._seat.claims = True
-        spare = _spare((arguments, keywords))
-        seen = self._seat.backend.observe(self._path, arguments, keywords)
-        self._check(seen.result, *spare)
-        return seen
+        repeat = self._repeat(arguments, keywords)
+        return repeat.observation(
+            lambda: self._seat.backend.observe(self._path, arguments, keywords)
+        )
 
     def inplace(self, *arguments: Any, **keywords: Any) -> tuple[Any, ...]:
         """Call graded code and return the positional arguments as they are afterwards."""
         return self.observed(*arguments, **keywords).arguments
 
-    def _check(self, answer: Any, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> None:
-        """Raise WrongAnswer unless `answer` is built as the solution's is."""
+    def _answer(
+        self, problem: Problem, arguments: tuple[Any, ...], keywords: Mapping[str, Any]
+    ) -> Any:
+        repeat = self._repeat(arguments, keywords)
+        repeat.problem = problem
+        return repeat.answer(lambda: self._seat.backend.call(self._path, arguments, keywords))
+
+    def _repeat(self, arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Repeat:
+        """The same call of the solution."""
+        what = f"the result of `{self._path}`"
+        return Repeat(self._seat, what, self._reference(), arguments, keywords)
+
+    def _reference(self) -> Any:
+        """The solution's function or class."""
         reference: Any = self._seat.solution
         for name in self._path.split("."):
             reference = getattr(reference, name)
-        try:
-            expected = reference(*arguments, **keywords)
-        except Exception:  # noqa: BLE001 - where the solution raises, the suite expects so
-            return
-        problem = structure_problem(answer, expected, f"the result of `{self._path}`")
-        if problem and answer is None:
-            problem += ": does every path end in `return`?"
-        _refuse(problem)
+        return reference
 
     def __repr__(self) -> str:
         return f"<graded {self._path}>"
@@ -154,21 +179,3 @@ class StudentFunction:
 def _refuse(problem: str | None) -> None:
     if problem:
         raise WrongAnswer(problem)
-
-
-def _spare(value: Any) -> Any:
-    """Copy arguments for the solution, so that it meets them as graded code did.
-
-    Tensors of their own, and generators in the state from before the call.
-    """
-    match value:
-        case torch.Generator():
-            return torch.Generator(value.device).set_state(value.get_state())
-        case list():
-            return [_spare(part) for part in value]
-        case tuple():
-            return tuple(_spare(part) for part in value)
-        case dict():
-            return {key: _spare(part) for key, part in value.items()}
-        case _:
-            return replicas(value)

@@ -25,6 +25,7 @@ from dlcourse.sandbox.faults import (
     StudentTimeout,
     WrongAnswer,
 )
+from dlcourse.sandbox.not_mirrored import NotMirrored
 from dlcourse.testing.mismatch import Mismatch
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def verdict_on(failure: Failure | None, suite: Path) -> Verdict | None:
             raise ours
         case pytest.skip.Exception() as skipped:
             return Verdict("skipped", (str(skipped)[:_MAX_SENTENCE],))
+        case NotMirrored() as unmirrored:
+            return _at_fault(unmirrored, suite)
         case Mismatch() as mismatch:
             return Verdict("failed", mismatch.observed)
     # Before the test began, or after it, an assertion may be about the suite's own fixtures.
@@ -118,13 +121,28 @@ def blame(fault: StudentFault) -> Verdict:
 
 def broken(error: BaseException, suite: Path) -> Verdict:
     """The verdict on a suite that stumbles over the solution as well."""
-    line = line_in(error, suite)
-    where = f" at line {line} of `{suite.name}`" if line else ""
     sentence = (
-        f"the test itself raised {type(error).__name__}{where}, with the solution too: tell the "
-        "author of the course; it costs no points"
+        f"the test itself raised {type(error).__name__}{_where(error, suite)}, with the solution "
+        "too: tell the author of the course; it costs no points"
     )
     return Verdict("broken", (sentence,))
+
+
+def _at_fault(error: NotMirrored, suite: Path) -> Verdict:
+    """The verdict on a suite that asks graded code for what cannot reach it.
+
+    Graded code cannot bring this about, and with the solution in its place nothing is out of reach.
+    """
+    sentence = (
+        f"the test itself is at fault{_where(error, suite)}, which costs no points; for the "
+        f"course's author: {error}"
+    )
+    return Verdict("broken", (sentence,))
+
+
+def _where(error: BaseException, suite: Path) -> str:
+    line = line_in(error, suite)
+    return f" at line {line} of `{suite.name}`" if line else ""
 
 
 def useless(error: BaseException) -> Verdict:
