@@ -1,0 +1,117 @@
+"""What runs below this process, and how much memory it takes."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PROC: Final = Path("/proc")
+_ANONYMOUS: Final = re.compile(r"^RssAnon:\s+(\d+) kB", re.MULTILINE)
+_SAMPLE_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process: its number, its parent's, the tick it was born at, its name."""
+
+    pid: int
+    parent: int
+    born: int
+    name: str
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """What no later process can have as well."""
+        return self.pid, self.born
+
+    @property
+    def threads(self) -> int:
+        """How many threads it has; 0 once it is gone."""
+        return _count(_PROC / str(self.pid) / "task")
+
+    @property
+    def descriptors(self) -> int:
+        """How many files it holds open; 0 where this user cannot see."""
+        return _count(_PROC / str(self.pid) / "fd")
+
+    @property
+    def memory(self) -> int:
+        """Bytes of its own memory that are in use; 0 once it is gone."""
+        try:
+            found = _ANONYMOUS.search((_PROC / str(self.pid) / "status").read_text())
+        except OSError:
+            return 0
+        return int(found[1]) << 10 if found else 0
+
+
+def _count(folder: Path) -> int:
+    try:
+        return sum(1 for _ in folder.iterdir())
+    except OSError:
+        return 0
+
+
+def _everyone() -> Iterator[Process]:
+    for folder in _PROC.glob("[0-9]*"):
+        # It may end between the listing and the reading.
+        with contextlib.suppress(OSError):
+            head, _, rest = (folder / "stat").read_text(errors="replace").rpartition(")")
+            fields = rest.split()
+            yield Process(int(folder.name), int(fields[1]), int(fields[19]), head.split("(", 1)[1])
+
+
+def descendants(ancestor: int) -> dict[int, Process]:
+    """Every process below `ancestor`, by number."""
+    children: dict[int, list[Process]] = {}
+    for process in _everyone():
+        children.setdefault(process.parent, []).append(process)
+    found: dict[int, Process] = {}
+    waiting = [ancestor]
+    while waiting:
+        for child in children.get(waiting.pop(), ()):
+            found[child.pid] = child
+            waiting.append(child.pid)
+    return found
+
+
+class MemorySampler(threading.Thread):
+    """Watches the largest memory of a grader with its forks, and of a single worker.
+
+    `settled` are the processes that stay; of the others, those are the grader's forks whose nearest
+    settled ancestor is the `grader`, and all else are workers.
+    """
+
+    def __init__(self, ancestor: int, grader: int, settled: frozenset[int]) -> None:
+        super().__init__(daemon=True)
+        self._ancestor = ancestor
+        self._grader = grader
+        self._settled = settled
+        self._ended = threading.Event()
+        self.peaks = {"grader": 0, "worker": 0}
+
+    def run(self) -> None:
+        """Look again and again, until told to end."""
+        while not self._ended.wait(_SAMPLE_SECONDS):
+            found = descendants(self._ancestor)
+            for process in found.values():
+                kind = self._kind(process, found)
+                self.peaks[kind] = max(self.peaks[kind], process.memory)
+
+    def _kind(self, process: Process, found: dict[int, Process]) -> str:
+        near: Process | None = process
+        while near is not None and near.pid not in self._settled:
+            near = found.get(near.parent)
+        return "grader" if near in {process, found.get(self._grader)} else "worker"
+
+    def end(self) -> dict[str, int]:
+        """Stop looking; returns the peaks in bytes."""
+        self._ended.set()
+        self.join()
+        return self.peaks

@@ -1,0 +1,309 @@
+"""Grade attacks with a real grader, and write down what came of each.
+
+As a program it reads one JSON request: `root` (an empty folder of its own), `tier` (which must
+hold, or nothing but harmless attacks is run), `attacks` (names), `canaries`. It writes
+`root`/results/NAME.json for each attack, and `machine.json` for all.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from attack_canaries import found_in
+from attack_cases import CASES, Attack
+from attack_processes import MemorySampler, Process, descendants
+from attack_scene import NAME, Scene, Service
+from rich.console import Console
+
+from dlcourse.cli.checking import exit_status
+from dlcourse.course import load_course
+from dlcourse.grading.check import Request, check, hidden_paths, job_for
+from dlcourse.grading.client import GraderProcess
+from dlcourse.grading.job import GraderSettings
+from dlcourse.reports.terminal import render
+from dlcourse.sandbox.confinement import linux
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dlcourse.grading.report import ExerciseReport, Report, TestReport
+
+LEAST_CPU: Final = 0.5
+"""Seconds of processor time before a test is ended; five times as many on the wall."""
+RESULTS: Final = "results"
+MACHINE: Final = "machine"
+_RUN: Final = 1
+_PR_SET_CHILD_SUBREAPER: Final = 36
+_SETTLING_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What held the workers, and what the honest answers earn."""
+
+    tier: str
+    layers: list[str]
+    uid: int
+    right: dict[str, Any]
+    wrong: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one attack.
+
+    `left` are processes that it left running and `lost` those that it ended; `changed` counts by
+    which a process that stays has more or fewer threads or descriptors than before; `right` and
+    `wrong` are the reports of the two that were graded after it.
+    """
+
+    report: dict[str, Any]
+    screen: str
+    status: int
+    leaks: list[str]
+    contacts: int
+    files: list[str]
+    left: list[str]
+    lost: list[str]
+    changed: list[str]
+    right: dict[str, Any]
+    wrong: dict[str, Any]
+    seconds: float
+    peaks: dict[str, int]
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Read a result back."""
+        return cls(**json.loads(file.read_text(encoding="utf-8")))
+
+
+class _Silent:
+    """A listener that says nothing."""
+
+    def exercise_started(
+        self, name: str, title: str, file: str, *, problem: str | None = None
+    ) -> None:
+        """Say nothing."""
+
+    def test_finished(self, test: TestReport) -> None:
+        """Say nothing."""
+
+    def exercise_finished(self, exercise: ExerciseReport) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class _Household:
+    """The processes that stay while attacks come and go."""
+
+    members: dict[int, Process] = field(default_factory=dict)
+    counts: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def settle(self) -> None:
+        """Take everything that runs now for what is to stay."""
+        self.members = descendants(os.getpid())
+        self.counts = {pid: _counts(process) for pid, process in self.members.items()}
+
+    def strangers(self) -> list[Process]:
+        """What runs besides, once it has had time to end."""
+        known = {process.identity for process in self.members.values()}
+        end = time.monotonic() + _SETTLING_SECONDS
+        while True:
+            found = descendants(os.getpid()).values()
+            left = [process for process in found if process.identity not in known]
+            _reap(left)
+            if not left or time.monotonic() > end:
+                return left
+            time.sleep(0.01)
+
+    def missing(self) -> list[Process]:
+        """What has ended."""
+        present = {process.identity for process in descendants(os.getpid()).values()}
+        return [each for each in self.members.values() if each.identity not in present]
+
+    def changes(self) -> list[str]:
+        """Which members hold more or less than when they settled."""
+        return [
+            f"{process.name}: {before} is {now}"
+            for pid, process in self.members.items()
+            if (now := _counts(process)) != (before := self.counts[pid])
+        ]
+
+
+def _reap(processes: list[Process]) -> None:
+    """Let those go that have ended and that nobody but this process waits for."""
+    for process in processes:
+        if process.parent == os.getpid():
+            with suppress(ChildProcessError):
+                os.waitpid(process.pid, os.WNOHANG)
+
+
+def _counts(process: Process) -> tuple[int, int]:
+    return process.threads, process.descriptors
+
+
+def stable(data: Any) -> Any:
+    """A report's JSON data without what may differ between two equal runs."""
+    match data:
+        case dict():
+            return {key: stable(part) for key, part in data.items() if key != "timing"}
+        case list():
+            return [stable(part) for part in data]
+        case _:
+            return data
+
+
+class Runner:
+    """One grader, and all that stands around it."""
+
+    def __init__(self, scene: Scene, grader: GraderProcess) -> None:
+        self._scene = scene
+        self._grader = grader
+        self._course = load_course(scene.course)
+        self._service = Service(scene.canaries["service"], scene.root)
+        self._service.start()
+        self._household = _Household()
+        secret = scene.canaries["secret"].encode().hex()
+        grader.configure(GraderSettings(hidden_paths(self._course), secret, least_cpu=LEAST_CPU))
+
+    def open(self) -> Machine:
+        """Grade the honest answers, by which everything else is measured."""
+        right, wrong = self._honest("right"), self._honest("wrong")
+        self._await_idle()
+        self._household.settle()
+        self._digests = self._scene.digests()
+        held = [layer["name"] for layer in right["confinement"]["layers"] if layer["active"]]
+        return Machine(right["confinement"]["tier"], held, os.geteuid(), right, wrong)
+
+    def _honest(self, learner: str) -> dict[str, Any]:
+        report = self._grade(self._scene.root / "class" / learner)
+        data: dict[str, Any] = stable(json.loads(report.model_dump_json()))
+        return data
+
+    def _await_idle(self) -> None:
+        """Return once the grader has let its last fork go: it answers no sooner."""
+        (exercise,) = self._course.resolve(NAME)
+        self._grader.tests(
+            job_for(Request(self._course, [exercise], self._scene.root, 0), exercise)
+        )
+
+    def _grade(self, workdir: Path, run: int = _RUN) -> Report:
+        request = Request(self._course, self._course.resolve(NAME), workdir, run)
+        return check(request, self._grader, _Silent())
+
+    def result(self, attack: Attack) -> Result:
+        """Grade an attack and look at what it leaves behind."""
+        settled = frozenset(self._household.members)
+        sampler = MemorySampler(os.getpid(), self._grader.pid, settled)
+        sampler.start()
+        start = time.monotonic()
+        report = self._attacked(attack)
+        seconds = time.monotonic() - start
+        peaks = sampler.end()
+        strangers, missing = self._household.strangers(), self._household.missing()
+        text = report.model_dump_json()
+        result = Result(
+            report=json.loads(text),
+            screen=_screen(report),
+            status=exit_status(report),
+            leaks=found_in(text, self._scene.canaries),
+            contacts=self._service.take_contacts(),
+            files=self._changed_files(),
+            left=[str(process) for process in strangers],
+            lost=[str(process) for process in missing],
+            changed=self._household.changes(),
+            right=self._honest("right"),
+            wrong=self._honest("wrong"),
+            seconds=seconds,
+            peaks=peaks,
+        )
+        self._restore(strangers)
+        return result
+
+    def _attacked(self, attack: Attack) -> Report:
+        """Grade an attack as often as it hands in, each time with other inputs."""
+        said = ""
+        for number in range(attack.rounds - 1, -1, -1):
+            folder = self._scene.hand_in_attack(attack, {**self._targets(), "REPORT": said})
+            report = self._grade(folder, _RUN + number)
+            said = report.model_dump_json().encode().hex()
+        return report
+
+    def _targets(self) -> dict[str, str]:
+        """What attacks are after, by the name that stands for it in their files."""
+        scene, grader = self._scene, self._grader.pid
+        servers = [pid for pid, each in self._household.members.items() if each.parent == grader]
+        return {
+            "SUITE": str(scene.suite),
+            "SOLUTION": str(scene.solution),
+            "NEIGHBOUR": str(scene.neighbour),
+            "GRADEBOOK": str(scene.gradebook),
+            "ROOT": str(scene.root),
+            "RUNNER": str(os.getpid()),
+            "GRADER": str(grader),
+            "SERVER": str(next(iter(servers), 0)),
+            **self._service.addresses,
+        }
+
+    def _changed_files(self) -> list[str]:
+        now = self._scene.digests()
+        names = self._digests.keys() | now.keys()
+        return sorted(name for name in names if self._digests.get(name) != now.get(name))
+
+    def _restore(self, strangers: list[Process]) -> None:
+        """Clear away what an attack left, so that it spoils no other's result."""
+        for process in strangers:
+            with suppress(OSError):
+                os.kill(process.pid, signal.SIGKILL)
+        if self._household.missing():
+            self._household.settle()
+
+
+def _screen(report: Report) -> str:
+    """The report as a plain terminal shows it."""
+    page = io.StringIO()
+    render(report, Console(file=page, width=100, color_system=None, highlight=False))
+    return page.getvalue()
+
+
+def _write(root: Path, name: str, result: Machine | Result) -> None:
+    (root / RESULTS / f"{name}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
+
+
+def _run(root: Path, canaries: Mapping[str, str], tier: str, names: list[str]) -> None:
+    scene = Scene(root, canaries)
+    scene.build()
+    with GraderProcess() as grader:
+        runner = Runner(scene, grader)
+        machine = runner.open()
+        _write(root, MACHINE, machine)
+        for attack in (Attack.read(CASES / name) for name in names):
+            # What is held less than asked for would let an attack loose on this machine.
+            if attack.free or machine.tier == tier != "none":
+                _write(root, attack.name, runner.result(attack))
+
+
+def _main() -> None:
+    request = json.load(sys.stdin)
+    root = Path(request["root"])
+    (root / RESULTS).mkdir()
+    linux.prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    canaries = request["canaries"]
+    # `cat` waits for its input, and never comes to the file that its arguments name.
+    command = ["cat", "-", canaries["arguments"]]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL):
+        _run(root, canaries, request["tier"], request["attacks"])
+
+
+if __name__ == "__main__":
+    _main()
