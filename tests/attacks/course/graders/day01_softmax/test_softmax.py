@@ -14,6 +14,9 @@ from dlcourse.testing import (
     requires,
 )
 
+# What it imports on its first call is then there before the grader forks.
+torch.testing.assert_close(torch.zeros(1), torch.zeros(1))
+
 
 def test_shape(student: Student, gen: torch.Generator) -> None:
     """The result has the shape of the input."""
