@@ -6,6 +6,7 @@
     honest = 6                    # points for what it does right; those of the wrong answer else
     free = true                   # only reads, so it also runs in the control, unconfined
     leaks = ["suite"]             # the canaries that it then finds
+    traces = true                 # which works where a user's processes may look into each other
     rounds = 2                    # handed in again with its report in place of `@REPORT@`
     links = {"PATH" = "TARGET"}   # what git cannot keep, in the submission
     pipes = ["PATH"]
@@ -55,6 +56,7 @@ class Attack:
     honest: float | None = None
     free: bool = False
     leaks: tuple[str, ...] = ()
+    traces: bool = False
     rounds: int = 1
     links: dict[str, str] = field(default_factory=dict)
     pipes: tuple[str, ...] = ()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 _PROC: Final = Path("/proc")
 _ANONYMOUS: Final = re.compile(r"^RssAnon:\s+(\d+) kB", re.MULTILINE)
 _SAMPLE_SECONDS: Final = 0.05
+_SETTLING_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,56 @@ def descendants(ancestor: int) -> dict[int, Process]:
             found[child.pid] = child
             waiting.append(child.pid)
     return found
+
+
+@dataclass
+class Household:
+    """The processes below this one that stay while attacks come and go."""
+
+    members: dict[int, Process] = field(default_factory=dict)
+    counts: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def settle(self) -> None:
+        """Take everything that runs now for what is to stay."""
+        self.members = descendants(os.getpid())
+        self.counts = {pid: _counts(process) for pid, process in self.members.items()}
+
+    def strangers(self, patience: float = _SETTLING_SECONDS) -> list[Process]:
+        """What runs besides, once it has had `patience` seconds to end."""
+        known = {process.identity for process in self.members.values()}
+        end = time.monotonic() + patience
+        while True:
+            found = descendants(os.getpid()).values()
+            left = [process for process in found if process.identity not in known]
+            _reap(left)
+            if not left or time.monotonic() > end:
+                return left
+            time.sleep(0.01)
+
+    def missing(self) -> list[Process]:
+        """What has ended."""
+        present = {process.identity for process in descendants(os.getpid()).values()}
+        return [each for each in self.members.values() if each.identity not in present]
+
+    def changes(self) -> list[str]:
+        """Which members hold more or less than when they settled."""
+        return [
+            f"{pid} ({process.name}): {before} became {now}"
+            for pid, process in self.members.items()
+            if (now := _counts(process)) != (before := self.counts[pid])
+        ]
+
+
+def _reap(processes: list[Process]) -> None:
+    """Let those go that have ended and that nobody but this process waits for."""
+    for process in processes:
+        if process.parent == os.getpid():
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(process.pid, os.WNOHANG)
+
+
+def _counts(process: Process) -> tuple[int, int]:
+    return process.threads, process.descriptors
 
 
 class MemorySampler(threading.Thread):

@@ -100,8 +100,9 @@ class Scene:
 
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every file that no submission may change."""
-        ours = (self.course, self.neighbour.parents[1], self.root / "class" / "right")
-        files = [file for tree in ours for file in tree.rglob("*") if file.is_file()]
+        others = [self.root / "class" / learner for learner in ("neighbour", "right", "wrong")]
+        trees = (self.course, *others)
+        files = [file for tree in trees for file in tree.rglob("*") if file.is_file()]
         return {str(file): _digest(file) for file in [*files, self.gradebook]}
 
 

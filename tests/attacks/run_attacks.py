@@ -15,14 +15,14 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from attack_canaries import found_in
-from attack_cases import CASES, Attack
-from attack_processes import MemorySampler, Process, descendants
-from attack_scene import NAME, Scene, Service
+from attack_cases import CASES, CONTROL, Attack
+from attack_processes import Household, MemorySampler, Process
+from attack_scene import DAY, NAME, Scene, Service
 from rich.console import Console
 
 from dlcourse.cli.checking import exit_status
@@ -44,7 +44,6 @@ RESULTS: Final = "results"
 MACHINE: Final = "machine"
 _RUN: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
-_SETTLING_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -102,56 +101,6 @@ class _Silent:
         """Say nothing."""
 
 
-@dataclass
-class _Household:
-    """The processes that stay while attacks come and go."""
-
-    members: dict[int, Process] = field(default_factory=dict)
-    counts: dict[int, tuple[int, int]] = field(default_factory=dict)
-
-    def settle(self) -> None:
-        """Take everything that runs now for what is to stay."""
-        self.members = descendants(os.getpid())
-        self.counts = {pid: _counts(process) for pid, process in self.members.items()}
-
-    def strangers(self) -> list[Process]:
-        """What runs besides, once it has had time to end."""
-        known = {process.identity for process in self.members.values()}
-        end = time.monotonic() + _SETTLING_SECONDS
-        while True:
-            found = descendants(os.getpid()).values()
-            left = [process for process in found if process.identity not in known]
-            _reap(left)
-            if not left or time.monotonic() > end:
-                return left
-            time.sleep(0.01)
-
-    def missing(self) -> list[Process]:
-        """What has ended."""
-        present = {process.identity for process in descendants(os.getpid()).values()}
-        return [each for each in self.members.values() if each.identity not in present]
-
-    def changes(self) -> list[str]:
-        """Which members hold more or less than when they settled."""
-        return [
-            f"{process.name}: {before} is {now}"
-            for pid, process in self.members.items()
-            if (now := _counts(process)) != (before := self.counts[pid])
-        ]
-
-
-def _reap(processes: list[Process]) -> None:
-    """Let those go that have ended and that nobody but this process waits for."""
-    for process in processes:
-        if process.parent == os.getpid():
-            with suppress(ChildProcessError):
-                os.waitpid(process.pid, os.WNOHANG)
-
-
-def _counts(process: Process) -> tuple[int, int]:
-    return process.threads, process.descriptors
-
-
 def stable(data: Any) -> Any:
     """A report's JSON data without what may differ between two equal runs."""
     match data:
@@ -172,7 +121,7 @@ class Runner:
         self._course = load_course(scene.course)
         self._service = Service(scene.canaries["service"], scene.root)
         self._service.start()
-        self._household = _Household()
+        self._household = Household()
         secret = scene.canaries["secret"].encode().hex()
         grader.configure(GraderSettings(hidden_paths(self._course), secret, least_cpu=LEAST_CPU))
 
@@ -234,13 +183,17 @@ class Runner:
         """Grade an attack as often as it hands in, each time with other inputs."""
         said = ""
         for number in range(attack.rounds - 1, -1, -1):
-            folder = self._scene.hand_in_attack(attack, {**self._targets(), "REPORT": said})
+            folder = self._scene.hand_in_attack(attack, {**self._targets(attack), "REPORT": said})
             report = self._grade(folder, _RUN + number)
             said = report.model_dump_json().encode().hex()
         return report
 
-    def _targets(self) -> dict[str, str]:
-        """What attacks are after, by the name that stands for it in their files."""
+    def _targets(self, attack: Attack) -> dict[str, str]:
+        """What attacks are after, by the name that stands for it in their files.
+
+        The canaries themselves are told to those alone that show the detector at work.
+        """
+        told = self._scene.canaries.items() if attack.group == CONTROL else ()
         scene, grader = self._scene, self._grader.pid
         servers = [pid for pid, each in self._household.members.items() if each.parent == grader]
         return {
@@ -248,11 +201,13 @@ class Runner:
             "SOLUTION": str(scene.solution),
             "NEIGHBOUR": str(scene.neighbour),
             "GRADEBOOK": str(scene.gradebook),
+            "WRONG": str(scene.root / "class" / "wrong" / DAY / f"{NAME}.py"),
             "ROOT": str(scene.root),
             "RUNNER": str(os.getpid()),
             "GRADER": str(grader),
             "SERVER": str(next(iter(servers), 0)),
             **self._service.addresses,
+            **{f"CANARY_{place.upper()}": canary for place, canary in told},
         }
 
     def _changed_files(self) -> list[str]:
@@ -289,7 +244,8 @@ def _run(root: Path, canaries: Mapping[str, str], tier: str, names: list[str]) -
         _write(root, MACHINE, machine)
         for attack in (Attack.read(CASES / name) for name in names):
             # What is held less than asked for would let an attack loose on this machine.
-            if attack.free or machine.tier == tier != "none":
+            may = attack.free or machine.tier == tier != "none"
+            if may and (os.geteuid() == 0 or not attack.devices):
                 _write(root, attack.name, runner.result(attack))
 
 

@@ -1,0 +1,1 @@
+"""Is replaced by a device that gives zeros for ever."""

@@ -1,0 +1,1 @@
+"""Is replaced by a link to the environment of whoever opens it."""

@@ -1,0 +1,1 @@
+"""Lies in a folder that is a link to the solutions."""

@@ -1,0 +1,1 @@
+"""Is replaced by a pipe that nobody ever writes to."""

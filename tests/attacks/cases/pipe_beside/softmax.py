@@ -1,0 +1,3 @@
+"""Imports a helper beside it that is a pipe."""
+
+from helpers import softmax

@@ -1,0 +1,6 @@
+"""Returns its input itself, as stubs do."""
+
+
+def softmax(x, dim):
+    x.shape[dim]
+    return x

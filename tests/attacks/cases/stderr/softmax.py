@@ -1,0 +1,14 @@
+"""Has the right answer, and warns and logs as libraries do: output decides nothing, either way."""
+
+import logging
+import sys
+import warnings
+
+import torch
+
+
+def softmax(x, dim):
+    warnings.warn("FAILED (errors=1)", stacklevel=1)
+    logging.error("Traceback (most recent call last):")
+    print("AssertionError: 0 passed, 5 failed", file=sys.stderr)
+    return torch.softmax(x, dim)

@@ -1,0 +1,2 @@
+def test_values():
+    print("ESCAPED: own suite")
