@@ -20,6 +20,7 @@ from dlcourse.testing.plugin import (
     sentence_of,
     wants_fresh_worker,
 )
+from dlcourse.testing.release import release
 from dlcourse.testing.student import Seat
 from dlcourse.testing.verdict import Outcome, Verdict, blame, broken, useless, verdict_on
 from dlcourse.testing.workers import LOAD_BUDGET, Load, LoadFailed, Worker, Workers
@@ -207,8 +208,10 @@ class ExerciseRun:
         scene = self._setting.scene(worker.submission, item)
         failure = self._run(item, worker, scene, limit)
         process = worker.submission.process
+        verdict = verdict_on(failure, item.path) or self._who_is_to_blame(item, failure)
+        release(failure.error if failure else None)
         return _Attempt(
-            verdict=verdict_on(failure, item.path) or self._who_is_to_blame(item, failure),
+            verdict=verdict,
             limit=limit,
             was_fresh=was_fresh,
             output=process.take_output(),
