@@ -18,7 +18,7 @@
     output = "a pattern"          # to be found in what it printed
 
 Files beside `softmax.py` are handed in with it, and lie at the submission's root as well. In each
-file `@SUITE@` and the like stand for what the attack is after: see `attack_scene.Scene.targets`.
+file `@SUITE@` and the like stand for what the attack is after, by the names in `run_attacks`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@
 `tier` is the strongest that is to be had: `sandboxed` takes nothing away, `confined` is what
 Docker's default profile leaves, and for `none` Landlock and seccomp are missing as well. `user` is
 null for whoever starts this; another one is reached by root alone. The `readable` folders may then
-lie in a private home: all else there stays closed.
+lie in a private home: all else there stays closed. Where `program` is empty, it says which tier is
+to be had.
 """
 
 from __future__ import annotations
@@ -198,12 +199,17 @@ def _can_unshare() -> bool:
 
 def _main() -> None:
     request: dict[str, Any] = json.loads(sys.argv[1])
-    enter(request["user"], request["tier"], request["readable"])
     program: list[str] = request["program"]
-    if not program:
-        print(strongest())  # noqa: T201 - the answer
+    try:
+        enter(request["user"], request["tier"], request["readable"])
+    except OSError as error:
+        if program:
+            raise
+        print(f"nothing: {error}")  # noqa: T201 - the answer
         return
-    os.execv(program[0], program)  # noqa: S606 - what the tests ask for
+    if program:
+        os.execv(program[0], program)  # noqa: S606 - what the tests ask for
+    print(strongest())  # noqa: T201 - the answer
 
 
 if __name__ == "__main__":

@@ -9,10 +9,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+_T = TypeVar("_T")
 
 _PROC: Final = Path("/proc")
 _ANONYMOUS: Final = re.compile(r"^RssAnon:\s+(\d+) kB", re.MULTILINE)
@@ -98,28 +100,38 @@ class Household:
 
     def strangers(self, patience: float = _SETTLING_SECONDS) -> list[Process]:
         """What runs besides, once it has had `patience` seconds to end."""
+        return _lasting(self._strangers, patience)
+
+    def _strangers(self) -> list[Process]:
         known = {process.identity for process in self.members.values()}
-        end = time.monotonic() + patience
-        while True:
-            found = descendants(os.getpid()).values()
-            left = [process for process in found if process.identity not in known]
-            _reap(left)
-            if not left or time.monotonic() > end:
-                return left
-            time.sleep(0.01)
+        found = descendants(os.getpid()).values()
+        strangers = [process for process in found if process.identity not in known]
+        _reap(strangers)
+        return strangers
 
     def missing(self) -> list[Process]:
         """What has ended."""
         present = {process.identity for process in descendants(os.getpid()).values()}
         return [each for each in self.members.values() if each.identity not in present]
 
-    def changes(self) -> list[str]:
-        """Which members hold more or less than when they settled."""
+    def changes(self, patience: float = _SETTLING_SECONDS) -> list[str]:
+        """Which members still hold more or less than when they settled after `patience` seconds."""
+        return _lasting(self._changes, patience)
+
+    def _changes(self) -> list[str]:
         return [
             f"{pid} ({process.name}): {before} became {now}"
             for pid, process in self.members.items()
             if (now := _counts(process)) != (before := self.counts[pid])
         ]
+
+
+def _lasting(look: Callable[[], list[_T]], patience: float) -> list[_T]:
+    """What `look` finds, as soon as that is nothing, or else after `patience` seconds."""
+    end = time.monotonic() + patience
+    while (found := look()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return found
 
 
 def _reap(processes: list[Process]) -> None:

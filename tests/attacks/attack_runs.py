@@ -23,6 +23,8 @@ from dlcourse.sandbox.server import import_path
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from dlcourse.sandbox.tier import Tier
+
 NOBODY: Final = 65534
 _PATIENCE: Final = 900.0  # seconds for one run; one that takes longer hangs
 _AT_ONCE: Final = 2
@@ -33,7 +35,7 @@ class Setting:
     """Who runs the grader, and on what kind of machine."""
 
     user: str
-    tier: str
+    tier: Tier
 
     def __str__(self) -> str:
         return f"{self.user}-{self.tier}"
@@ -48,13 +50,18 @@ class Setting:
         """Why this machine cannot show it, if so."""
         if self.user == "root" and os.geteuid() != 0:
             return "only root can run the grader as root"
-        found = _entered(self, []).stdout.strip()
-        return None if found == self.tier else f"this machine gives {found} to this user"
+        asked = _entered(self, [])
+        assert asked.returncode == 0, asked.stderr
+        found = asked.stdout.strip()
+        return None if found == self.tier else f"this machine gives this user {found}"
 
 
 CONTROL: Final = Setting("user", "none")
-SETTINGS: Final = tuple(
-    Setting(user, tier) for tier in ("sandboxed", "confined") for user in ("root", "user")
+SETTINGS: Final = (
+    Setting("root", "sandboxed"),
+    Setting("user", "sandboxed"),
+    Setting("root", "confined"),
+    Setting("user", "confined"),
 )
 
 
@@ -98,7 +105,7 @@ class Runs:
         return {
             setting: future.result()
             for setting, future in self._runs.items()
-            if future.done() and not future.exception()
+            if future.done() and not future.cancelled() and not future.exception()
         }
 
     def close(self) -> None:
@@ -119,7 +126,7 @@ def run(setting: Setting, attacks: Iterable[str]) -> Run:
         "canaries": canaries,
     }
     start = time.monotonic()
-    program = [sys.executable, "-B", "-P", str(HERE / "run_attacks.py")]
+    program = [_interpreter(), "-B", "-P", str(HERE.resolve() / "run_attacks.py")]
     token = {"ACCESS_TOKEN": canaries["environment"]}
     try:
         done = _entered(setting, program, json.dumps(request), token)
@@ -159,17 +166,29 @@ def _entered(
 
 
 def _environment() -> dict[str, str]:
-    """What a grader needs and no more; the folders to import from are the tests' own."""
+    """What a grader needs and no more."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
-        "PYTHONPATH": os.pathsep.join([str(HERE), *import_path()]),
+        "PYTHONPATH": os.pathsep.join(_libraries()),
         "HOME": "/nonexistent",
         "USER": "grader",
         "LANG": "C.UTF-8",
     }
 
 
+def _interpreter() -> str:
+    """This interpreter by a path whose folders are no links, as they are revealed to the user."""
+    program = Path(sys.executable)
+    return str(program.parent.resolve() / program.name)
+
+
+def _libraries() -> list[str]:
+    """The folders to import from: those of this program, of the tests this one alone."""
+    paths = [Path(entry).resolve() for entry in (str(HERE), *import_path())]
+    tests = HERE.resolve().parent
+    return [str(path) for path in paths if path == paths[0] or not path.is_relative_to(tests)]
+
+
 def _needed() -> Collection[Path]:
     """The folders that the runner reads: the interpreter, its packages, this repository."""
-    entries = (sys.base_prefix, sys.prefix, str(HERE), *import_path())
-    return {Path(entry).resolve() for entry in entries if Path(entry).exists()}
+    return {Path(entry).resolve() for entry in (sys.base_prefix, sys.prefix, *_libraries())}

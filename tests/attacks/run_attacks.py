@@ -1,7 +1,7 @@
 """Grade attacks with a real grader, and write down what came of each.
 
-As a program it reads one JSON request: `root` (an empty folder of its own), `tier` (which must
-hold, or nothing but harmless attacks is run), `attacks` (names), `canaries`. It writes
+As a program it reads one JSON request: `root` (an empty folder), `tier` (which must hold;
+where it is `none`, only harmless attacks are run), `attacks` (names), `canaries`. It writes
 `root`/results/NAME.json for each attack, and `machine.json` for all.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from attack_canaries import found_in
-from attack_cases import CASES, CONTROL, Attack
+from attack_cases import CASES, CONTROL, HERE, Attack
 from attack_processes import Household, MemorySampler, Process
 from attack_scene import DAY, NAME, Scene, Service
 from rich.console import Console
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dlcourse.grading.report import ExerciseReport, Report, TestReport
+    from dlcourse.sandbox.tier import Tier
 
 LEAST_CPU: Final = 0.5
 """Seconds of processor time before a test is ended; five times as many on the wall."""
@@ -115,15 +116,21 @@ def stable(data: Any) -> Any:
 class Runner:
     """One grader, and all that stands around it."""
 
-    def __init__(self, scene: Scene, grader: GraderProcess) -> None:
+    def __init__(self, scene: Scene, grader: GraderProcess, required: Tier) -> None:
         self._scene = scene
         self._grader = grader
         self._course = load_course(scene.course)
         self._service = Service(scene.canaries["service"], scene.root)
         self._service.start()
         self._household = Household()
-        secret = scene.canaries["secret"].encode().hex()
-        grader.configure(GraderSettings(hidden_paths(self._course), secret, least_cpu=LEAST_CPU))
+        settings = GraderSettings(
+            hidden=hidden_paths(self._course),
+            secret=scene.canaries["secret"].encode().hex(),
+            least_cpu=LEAST_CPU,
+            # What is held less would let an attack loose on this machine.
+            required=required,
+        )
+        grader.configure(settings)
 
     def open(self) -> Machine:
         """Grade the honest answers, by which everything else is measured."""
@@ -235,21 +242,21 @@ def _write(root: Path, name: str, result: Machine | Result) -> None:
     (root / RESULTS / f"{name}.json").write_text(json.dumps(asdict(result)), encoding="utf-8")
 
 
-def _run(root: Path, canaries: Mapping[str, str], tier: str, names: list[str]) -> None:
+def _run(root: Path, canaries: Mapping[str, str], tier: Tier, names: list[str]) -> None:
     scene = Scene(root, canaries)
     scene.build()
+    attacks = [Attack.read(CASES / name) for name in names]
     with GraderProcess() as grader:
-        runner = Runner(scene, grader)
-        machine = runner.open()
-        _write(root, MACHINE, machine)
-        for attack in (Attack.read(CASES / name) for name in names):
-            # What is held less than asked for would let an attack loose on this machine.
-            may = attack.free or machine.tier == tier != "none"
-            if may and (os.geteuid() == 0 or not attack.devices):
+        runner = Runner(scene, grader, required=tier)
+        _write(root, MACHINE, runner.open())
+        for attack in attacks:
+            if (attack.free or tier != "none") and (os.geteuid() == 0 or not attack.devices):
                 _write(root, attack.name, runner.result(attack))
 
 
 def _main() -> None:
+    # Workers may read the folders that the grader imports from, and here lie the suite and attacks.
+    sys.path.remove(str(HERE.resolve()))
     request = json.load(sys.stdin)
     root = Path(request["root"])
     (root / RESULTS).mkdir()

@@ -1,4 +1,4 @@
-"""Leaves objects that act when they are let go of, at the end of the process, and in the garbage."""
+"""Leaves objects that act when they are let go of, at the end and in the garbage."""
 
 import atexit
 import gc

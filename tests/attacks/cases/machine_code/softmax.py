@@ -10,7 +10,11 @@ def call(number, *words):
     """Set the registers and call, in a page that can be executed."""
     code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
     a, b, c = (*words, 0, 0, 0)[:3]
-    code.write(struct.pack("<2sQ2sQ2sQ2sQ", b"\x48\xbf", a, b"\x48\xbe", b, b"\x48\xba", c, b"\x48\xb8", number))
+    code.write(
+        struct.pack(
+            "<2sQ2sQ2sQ2sQ", b"\x48\xbf", a, b"\x48\xbe", b, b"\x48\xba", c, b"\x48\xb8", number
+        )
+    )
     code.write(b"\x0f\x05\xc3")
     address = ctypes.addressof(ctypes.c_char.from_buffer(code))
     return ctypes.CFUNCTYPE(ctypes.c_long)(address)()

@@ -1,4 +1,4 @@
-"""Reads its memory byte by byte, around every object, for what a process before it has left there."""
+"""Reads its memory byte by byte, around every object, for what was left there before it."""
 
 import ctypes
 import gc

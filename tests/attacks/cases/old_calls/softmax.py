@@ -1,4 +1,4 @@
-"""Jumps into code of its own that calls the kernel as 32-bit programs do, past the filter's table."""
+"""Calls the kernel as 32-bit programs do, from code of its own, past the filter's table."""
 
 import ctypes
 import mmap

@@ -18,7 +18,9 @@ attempt("anonymous file", lambda: os.memfd_create("program"))
 attempt("sealed file", lambda: os.memfd_create("program", os.MFD_ALLOW_SEALING))
 attempt("nameless file", lambda: os.open("/tmp", os.O_TMPFILE | os.O_RDWR, 0o700))
 attempt("fexecve", lambda: libc.fexecve(os.open("/bin/true", os.O_RDONLY), None, None))
-attempt("empty path", lambda: libc.execveat(os.open("/bin/true", os.O_PATH), b"", None, None, 0x1000))
+attempt(
+    "empty path", lambda: libc.execveat(os.open("/bin/true", os.O_PATH), b"", None, None, 0x1000)
+)
 
 
 def softmax(x, dim):

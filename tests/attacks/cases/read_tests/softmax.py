@@ -1,4 +1,4 @@
-"""Opens the hidden suite by its path, and walks the folders around it, Python's and the system's."""
+"""Opens the hidden suite by its path, and walks the folders around it and around itself."""
 
 import os
 import re

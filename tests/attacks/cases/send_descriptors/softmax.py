@@ -1,4 +1,4 @@
-"""Passes descriptors along with its answers, to fill the grader's table or to be taken for others."""
+"""Passes descriptors along with its answers, to fill the grader's table."""
 
 import array
 import os

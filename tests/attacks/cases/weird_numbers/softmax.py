@@ -1,4 +1,4 @@
-"""Returns tensors whose numbers are stored in unusual ways: quantised, conjugate, negated lazily."""
+"""Returns tensors whose numbers are stored in unusual ways: quantised, conjugate, negated."""
 
 import torch
 

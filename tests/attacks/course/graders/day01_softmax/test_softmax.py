@@ -1,4 +1,7 @@
-"""The hidden suite: an honest wrong answer earns the points for shape and axis, and no others."""
+"""The hidden suite: an honest wrong answer earns the points for shape and axis, and no others.
+
+The test that most attacks fail comes first: in a fresh worker it is not repeated.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +21,6 @@ from dlcourse.testing import (
 torch.testing.assert_close(torch.zeros(1), torch.zeros(1))
 
 
-def test_shape(student: Student, gen: torch.Generator) -> None:
-    """The result has the shape of the input."""
-    x = torch.randn(4, 6, generator=gen)
-    assert student.softmax(x, 1).shape == (4, 6)
-
-
 @points(5)
 def test_values(student: Student, solution: Solution, gen: torch.Generator) -> None:
     """Each value is an exponential divided by the sum of exponentials along the axis."""
@@ -31,6 +28,12 @@ def test_values(student: Student, solution: Solution, gen: torch.Generator) -> N
     y = student.softmax(x, 1)
     assert_values_match(y, solution.softmax(x.double(), 1), dtype=torch.float32, reduction=3)
     torch.testing.assert_close(y, torch.softmax(x, 1))
+
+
+def test_shape(student: Student, gen: torch.Generator) -> None:
+    """The result has the shape of the input."""
+    x = torch.randn(4, 6, generator=gen)
+    assert student.softmax(x, 1).shape == (4, 6)
 
 
 def test_bad_axis(student: Student, gen: torch.Generator) -> None:
