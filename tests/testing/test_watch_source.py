@@ -148,10 +148,17 @@ def test_what_is_no_use_is_not_found(text: str) -> None:
         ("import sys\nsys.modules['torch']", "sys.modules"),
         ("import sys\nsys.setprofile(None)", "sys.setprofile"),
         ("import operator\noperator.attrgetter('silu')(F)", "operator.attrgetter"),
+        ("from dlcourse.sandbox import claims", "dlcourse.sandbox.claims"),
+        ("import dlcourse", "dlcourse"),
+        ("import sys\nsys._getframe(1)", "sys._getframe"),
+        ("import inspect\ninspect.currentframe()", "inspect.currentframe"),
+        ("import gc\ngc.get_objects()", "gc.get_objects"),
+        ("error.__traceback__.tb_frame", "__traceback__"),
+        ("import sys\nsys.exc_info()[2]", "sys.exc_info"),
     ],
 )
 def test_what_could_hide_a_call_is_found(line: str, name: str) -> None:
-    """Threads, switches of the modes, and text that becomes code while it runs."""
+    """Threads, switches of the modes, text that becomes code, and ways to the worker's parts."""
     assert (name, True) in [(name, hides) for _, name, hides in found(line)]
 
 
