@@ -16,6 +16,7 @@
     outcome = ["error"]           # how `test_values` may end
     observed = "a pattern"        # to be found in what was observed there
     output = "a pattern"          # to be found in what it printed
+    test = "test_own_work"        # another test than `test_values`
 
 Files beside `softmax.py` are handed in with it, and lie at the submission's root as well. In each
 file `@SUITE@` and the like stand for what the attack is after, by the names in `run_attacks`.
@@ -37,11 +38,12 @@ CONTROL: Final = "control"
 
 @dataclass(frozen=True)
 class Expectation:
-    """What the report says of the test of values."""
+    """What the report says of one test."""
 
     outcome: tuple[str, ...]
     observed: str = ""
     output: str = ""
+    test: str = "test_values"
 
 
 @dataclass(frozen=True)

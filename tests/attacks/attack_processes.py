@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _T = TypeVar("_T")
 
@@ -63,19 +63,27 @@ def _count(folder: Path) -> int:
         return 0
 
 
-def _everyone() -> Iterator[Process]:
-    for folder in _PROC.glob("[0-9]*"):
+def _numbers() -> set[int]:
+    return {int(name) for name in os.listdir(_PROC) if name.isdigit()}  # noqa: PTH208 - often called
+
+
+def _processes(numbers: Iterable[int]) -> Iterator[Process]:
+    for pid in numbers:
         # It may end between the listing and the reading.
         with contextlib.suppress(OSError):
-            head, _, rest = (folder / "stat").read_text(errors="replace").rpartition(")")
+            head, _, rest = (_PROC / f"{pid}/stat").read_text(errors="replace").rpartition(")")
             fields = rest.split()
-            yield Process(int(folder.name), int(fields[1]), int(fields[19]), head.split("(", 1)[1])
+            yield Process(pid, int(fields[1]), int(fields[19]), head.split("(", 1)[1])
 
 
 def descendants(ancestor: int) -> dict[int, Process]:
     """Every process below `ancestor`, by number."""
+    return _below(ancestor, _processes(_numbers()))
+
+
+def _below(ancestor: int, processes: Iterable[Process]) -> dict[int, Process]:
     children: dict[int, list[Process]] = {}
-    for process in _everyone():
+    for process in processes:
         children.setdefault(process.parent, []).append(process)
     found: dict[int, Process] = {}
     waiting = [ancestor]
@@ -88,8 +96,12 @@ def descendants(ancestor: int) -> dict[int, Process]:
 
 @dataclass
 class Household:
-    """The processes below this one that stay while attacks come and go."""
+    """The processes below this one that stay while attacks come and go.
 
+    `adopts` says that orphans become children of this process, which then has to let them go.
+    """
+
+    adopts: bool = False
     members: dict[int, Process] = field(default_factory=dict)
     counts: dict[int, tuple[int, int]] = field(default_factory=dict)
 
@@ -106,7 +118,8 @@ class Household:
         known = {process.identity for process in self.members.values()}
         found = descendants(os.getpid()).values()
         strangers = [process for process in found if process.identity not in known]
-        _reap(strangers)
+        if self.adopts:
+            _reap(strangers)
         return strangers
 
     def missing(self) -> list[Process]:
@@ -158,16 +171,25 @@ class MemorySampler(threading.Thread):
         self._ancestor = ancestor
         self._grader = grader
         self._settled = settled
+        self._known: dict[int, Process] = {}
         self._ended = threading.Event()
         self.peaks = {"grader": 0, "worker": 0}
 
     def run(self) -> None:
         """Look again and again, until told to end."""
         while not self._ended.wait(_SAMPLE_SECONDS):
-            found = descendants(self._ancestor)
+            found = _below(self._ancestor, self._present())
             for process in found.values():
                 kind = self._kind(process, found)
                 self.peaks[kind] = max(self.peaks[kind], process.memory)
+
+    def _present(self) -> Iterable[Process]:
+        """Everything that runs; only what is new is looked at, since looking takes time."""
+        numbers = _numbers()
+        known = {pid: process for pid, process in self._known.items() if pid in numbers}
+        fresh = {process.pid: process for process in _processes(numbers - known.keys())}
+        self._known = known | fresh
+        return self._known.values()
 
     def _kind(self, process: Process, found: dict[int, Process]) -> str:
         near: Process | None = process

@@ -122,7 +122,7 @@ class Runner:
         self._course = load_course(scene.course)
         self._service = Service(scene.canaries["service"], scene.root)
         self._service.start()
-        self._household = Household()
+        self._household = Household(adopts=True)
         settings = GraderSettings(
             hidden=hidden_paths(self._course),
             secret=scene.canaries["secret"].encode().hex(),

@@ -4,11 +4,10 @@ import logging
 import sys
 import warnings
 
-import torch
-
 
 def softmax(x, dim):
     warnings.warn("FAILED (errors=1)", stacklevel=1)
     logging.error("Traceback (most recent call last):")
     print("AssertionError: 0 passed, 5 failed", file=sys.stderr)
-    return torch.softmax(x, dim)
+    e = (x - x.amax(dim, keepdim=True)).exp()
+    return e / e.sum(dim, keepdim=True)

@@ -11,10 +11,12 @@ import torch
 from dlcourse.testing import (
     Solution,
     Student,
+    assert_allowed,
     assert_gradients_match,
     assert_values_match,
     points,
     requires,
+    watch,
 )
 
 # What it imports on its first call is then there before the grader forks.
@@ -57,3 +59,12 @@ def test_sums(student: Student, gen: torch.Generator) -> None:
     """The values along the axis add up to 1."""
     x = torch.randn(2, 7, generator=gen, dtype=torch.float64)
     assert torch.allclose(student.softmax(x, -1).sum(-1), torch.ones(2, dtype=torch.float64))
+
+
+@requires("test_values")
+def test_own_work(student: Student, gen: torch.Generator) -> None:
+    """No ready-made softmax is used."""
+    x = torch.randn(3, 4, generator=gen)
+    with watch(student) as seen:
+        student.softmax(x, 1)
+    assert_allowed(seen)
