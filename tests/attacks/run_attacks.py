@@ -8,6 +8,7 @@ where it is `none`, only harmless attacks are run), `attacks` (names), `canaries
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import signal
@@ -34,7 +35,7 @@ from dlcourse.reports.terminal import render
 from dlcourse.sandbox.confinement import linux
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dlcourse.grading.report import ExerciseReport, Report, TestReport
     from dlcourse.sandbox.tier import Tier
@@ -63,8 +64,8 @@ class Result:
     """What came of one attack.
 
     `left` are processes that it left running and `lost` those that it ended; `changed` counts by
-    which a process that stays has more or fewer threads or descriptors than before; `right` and
-    `wrong` are the reports of the two that were graded after it.
+    which a process that stays has more or fewer threads or descriptors than before; `neighbours`
+    holds the report of whichever honest answer, `right` or `wrong`, was graded after it.
     """
 
     report: dict[str, Any]
@@ -76,8 +77,7 @@ class Result:
     left: list[str]
     lost: list[str]
     changed: list[str]
-    right: dict[str, Any]
-    wrong: dict[str, Any]
+    neighbours: dict[str, dict[str, Any]]
     seconds: float
     peaks: dict[str, int]
 
@@ -123,6 +123,7 @@ class Runner:
         self._service = Service(scene.canaries["service"], scene.root)
         self._service.start()
         self._household = Household(adopts=True)
+        self._turns = itertools.cycle(("right", "wrong"))
         settings = GraderSettings(
             hidden=hidden_paths(self._course),
             secret=scene.canaries["secret"].encode().hex(),
@@ -178,13 +179,18 @@ class Runner:
             left=[str(process) for process in strangers],
             lost=[str(process) for process in missing],
             changed=self._household.changes(),
-            right=self._honest("right"),
-            wrong=self._honest("wrong"),
+            neighbours={learner: self._honest(learner) for learner in self._next_learners(attack)},
             seconds=seconds,
             peaks=peaks,
         )
         self._restore(strangers)
         return result
+
+    def _next_learners(self, attack: Attack) -> Sequence[str]:
+        """Who is graded after an attack: one of the two, in turn, or both where it is a control."""
+        if attack.group == CONTROL:
+            return ("right", "wrong")
+        return (next(self._turns),)
 
     def _attacked(self, attack: Attack) -> Report:
         """Grade an attack as often as it hands in, each time with other inputs."""

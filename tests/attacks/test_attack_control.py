@@ -82,8 +82,8 @@ def test_memory_is_measured(result: Result, attack: Attack) -> None:
 def test_a_changed_submission_is_noticed(result: Result, run: Run, attack: Attack) -> None:
     """Another's file that was emptied is found, and the next report is not the one from before."""
     assert result.files != [], attack.name
-    assert result.wrong != run.machine.wrong
-    assert result.right == run.machine.right
+    assert result.neighbours["wrong"] != run.machine.wrong
+    assert result.neighbours["right"] == run.machine.right
 
 
 @pytest.mark.parametrize("number", range(7))
