@@ -71,5 +71,5 @@ class ModuleAccess(Access, Protocol):
     def child(self, name: str, access: ModuleAccess) -> ModuleAccess:
         """Return the access for a child, given the one that has reached it so far."""
 
-    def refusal(self, operation: str) -> Exception:
+    def refusal(self, operation: str) -> BaseException:
         """Return what to raise for an operation that does not reach graded code."""

@@ -97,7 +97,7 @@ class RemoteAccess:
             access.is_child = True
         return access
 
-    def refusal(self, operation: str) -> Exception:
+    def refusal(self, operation: str) -> BaseException:
         """Return NotMirrored."""
         return NotMirrored(operation)
 

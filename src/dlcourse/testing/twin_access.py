@@ -209,7 +209,7 @@ class TwinAccess(Twinned):
         access.is_child = not access.lost and Twinned(find).holds(access.twin)
         return access
 
-    def refusal(self, operation: str) -> Exception:
+    def refusal(self, operation: str) -> BaseException:
         """Return NotMirrored, or WrongAnswer for a module that the exercise does not ask for."""
         if self.lost:
             return WrongAnswer(
