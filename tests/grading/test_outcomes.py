@@ -187,22 +187,62 @@ def test_a_name_that_the_solution_lacks_is_the_suite_s_fault(classroom: Classroo
     assert test.outcome == "broken"
 
 
-def test_a_crash_is_no_expected_exception(classroom: Classroom) -> None:
+@pytest.mark.parametrize(
+    ("kind", "observed"),
+    [
+        ("Exception", "the process exited with code 0 before answering"),
+        ("BaseException", "the process ended during the test"),
+    ],
+)
+def test_a_crash_is_no_expected_exception(classroom: Classroom, kind: str, observed: str) -> None:
     """A suite that expects any exception does not take the end of the process for one."""
     source = "import os\ndef double(x):\n    os._exit(0)\n"
     test = classroom.only_test(
         source,
-        """
+        f"""
         import pytest, torch
 
         def test_it(student):
-            with pytest.raises(Exception):
+            with pytest.raises({kind}):
                 student.double(torch.zeros(3))
         """,
         "def double(x):\n    raise ValueError\n",
     )
     assert test.outcome == "error"
-    assert test.observed == ("the process ended during the test",)
+    assert test.observed == (observed,)
+
+
+@pytest.mark.parametrize(
+    ("source", "observed"),
+    [
+        ("def double(x):\n    return lambda: x\n", "the answer holds a value of type `function`"),
+        ("class A: pass\ndef double(x):\n    return A()\n", "the result of `double` holds an obj"),
+        ("", "does not define `double`"),
+    ],
+)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "with pytest.raises(Exception): student.double(-1)",
+        """
+    try:
+        student.double(-1)
+    except Exception:
+        pass
+    else:
+        assert False
+        """,
+    ],
+)
+def test_an_answer_of_no_use_is_no_expected_exception(
+    classroom: Classroom, source: str, observed: str, line: str
+) -> None:
+    """Only what graded code raises is an exception that a suite can expect."""
+    suite = f"import pytest\n\ndef test_it(student):\n    {line.strip()}\n"
+    solution = "def double(x):\n    raise ValueError\n"
+    test = classroom.only_test(source, suite, solution)
+    assert test.earned == 0
+    assert observed in test.observed[0]
 
 
 def test_a_requirement_that_did_not_pass_counts_zero(classroom: Classroom) -> None:

@@ -242,6 +242,19 @@ def test_python_s_syntax_reaches_the_object(work: RemoteSubmission) -> None:
     assert m(torch.ones(2)).tolist() == [4.0, 4.0]
 
 
+def test_an_object_is_called_whatever_it_says_of_other_names(load: Load) -> None:
+    """A `__getattr__` that raises something of its own is met only by those who ask."""
+    source = """
+        class Double:
+            def __getattr__(self, name): return vars(self)[name]
+            def __call__(self, x): return 2 * x
+        double = Double()
+        """
+    submission = load(dedent(source))
+    assert submission.call("Double", (), {})(3) == 6
+    assert submission.call("double", (3,), {}) == 6
+
+
 def test_equality_is_identity_whatever_graded_code_says(work: RemoteSubmission) -> None:
     """No `==` of graded code makes an assertion pass."""
     m = mean(work)

@@ -595,6 +595,92 @@ def test_graded_code_cannot_make_the_suite_be_at_fault(
         use(in_a_worker(WORK + changes, WORK))
 
 
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("nn.Linear(d, d + 1)", "`weight` of `Linear` has shape (4, 3), not (3, 3)"),
+        ("nn.Linear(d, d).double()", "`weight` of `Linear` has dtype float64, not float32"),
+        (
+            "nn.LSTM(d, d)",
+            (
+                "`weight_ih_l0` of `LSTM` is a parameter or buffer that the exercise does not ask "
+                "for: build the module as the stub does"
+            ),
+        ),
+    ],
+)
+def test_parameters_of_another_kind_do_not_put_the_blame_on_the_suite(
+    in_a_worker: Enrol, source: str, sentence: str
+) -> None:
+    """A suite may give each parameter the `data` of the solution's: those that fit take it."""
+
+    def use(student: Student) -> object:
+        layer = student.linear(3)
+        for mine, theirs in zip(
+            layer.parameters(), torch.nn.Linear(3, 3).parameters(), strict=False
+        ):
+            mine.data = theirs.data
+        return layer(torch.ones(2, 3))
+
+    assert wrong(in_a_worker(f"{WORK}def linear(d): return {source}\n", WORK), use) == sentence
+    use(in_a_worker(WORK))
+
+
+def test_data_of_another_shape_than_the_solution_s_is_the_suite_s_fault(
+    in_a_worker: Enrol,
+) -> None:
+    """What fits neither graded code's parameter nor the solution's."""
+    layer = in_a_worker(WORK).linear(3)
+    layer.weight.data = torch.ones(2, 2)
+    with pytest.raises(NotMirrored, match="of another shape or dtype"):
+        layer(torch.ones(2, 3))
+
+
+CACHE = dedent("""\
+    import torch
+    from torch import nn
+
+    class Cache(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.kept = {}
+
+        def __setitem__(self, key, value):
+            self.kept[key] = value
+
+        def __getitem__(self, key):
+            return self.kept[key]
+
+        def __len__(self):
+            return len(self.kept)
+    """)
+
+
+KEEPS_NOTHING = dedent("""\
+    class Cache(nn.ModuleList):
+        def __init__(self):
+            super().__init__([nn.Identity()])
+
+        def __setitem__(self, key, value):
+            pass
+    """)
+
+
+def test_a_container_is_one_where_the_solution_has_one(in_a_worker: Enrol) -> None:
+    """Else its items are answers: they are compared, and setting one is no fault of the suite."""
+
+    def use(student: Student) -> object:
+        cache = student.Cache()
+        cache[0] = torch.ones(2)
+        return cache[0]
+
+    sentence = "an item of `Cache` is an `nn.Module`, not a float32 tensor of shape (2,)"
+    assert wrong(in_a_worker(CACHE + KEEPS_NOTHING, CACHE), use) == sentence
+    with pytest.raises(StudentError, match="IndexError"):
+        use(in_a_worker(CACHE + "class Cache(nn.ModuleList): pass\n", CACHE))
+    use(in_a_worker(CACHE))
+
+
 def test_a_child_that_is_handed_out_as_a_whole_is_one(in_a_worker: Enrol) -> None:
     """Hooks on a module that the solution makes anew are allowed, though graded code does not."""
     changes = "NET = Net()\ndef linear(d): return NET.fc\nNet = lambda: NET\n"

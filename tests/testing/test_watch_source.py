@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from dlcourse.sandbox.naming import resolve
+from dlcourse.testing import source
 from dlcourse.testing.rules import rules_of
 from dlcourse.testing.source import read_sources
 
@@ -206,6 +208,32 @@ def test_a_source_that_is_nested_too_deeply_is_told(text: str) -> None:
         "`deep nesting` could hide a forbidden call, and line 1 of `work.py` uses it: write it "
         "with less."
     )
+
+
+def test_a_source_that_takes_python_s_parser_long_is_told() -> None:
+    """One f-string of a quarter of a megabyte would keep the grader from grading."""
+    text = f"import torch\ntorch.softmax\nf'{'{a}' * 80_000}'"
+    (finding,) = read_sources({"work.py": text}, RULES)
+    assert finding.hides
+    assert finding.sentence.startswith("`thousands of braces` could hide a forbidden call")
+
+
+def test_each_name_is_looked_up_once_however_many_modules_are_imported_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thousands of such imports before thousands of names keep nobody waiting."""
+    looked_up: list[str] = []
+
+    def count(path: str) -> object:
+        looked_up.append(path)
+        return resolve(path)
+
+    monkeypatch.setattr(source, "resolve", count)
+    names = "\n".join(f"n{i}" for i in range(1000))
+    assert found(f"{names}\nsilu\n", "from torch.nn.functional import *\n" * 1000) == [
+        (1001, "torch.nn.functional.silu", False)
+    ]
+    assert len(looked_up) < 10
 
 
 @pytest.mark.parametrize("text", ["(" * 100_000, "def f(:", "a\0b", "'\\d' + F.", "\ud800"])

@@ -6,7 +6,7 @@ import hashlib
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from dlcourse.testing.plugin import GradingPlugin
 
 Message = dict[str, Any]
+
+# A test may be tried several times, and on the solution, before the bench loses patience.
+_RUNS: Final = 15
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def _setting(
         device=torch.device(job.device),
         seed_for=seed_for,
         least_cpu=tools.settings.least_cpu,
+        most_cpu=tools.settings.patience / _RUNS,
         most_wall=tools.settings.most_wall,
         fresh_for_every_test=job.isolation == "test",
         forbidden=job.forbidden,

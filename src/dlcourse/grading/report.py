@@ -65,7 +65,7 @@ class TestReport(_Model):
     """How one test of a suite ended.
 
     `points` is what the test carries, `earned` what was won: all of it or nothing. `observed`
-    holds sentences about what graded code did; `output` what it printed, escaped and bounded.
+    holds sentences about what graded code did; `output` what it printed, bounded.
     `claims` says that the verdict rests on what the worker said of itself. `attempts` counts the
     workers that the test was tried in.
     """

@@ -71,5 +71,11 @@ class ModuleAccess(Access, Protocol):
     def child(self, name: str, access: ModuleAccess) -> ModuleAccess:
         """Return the access for a child, given the one that has reached it so far."""
 
-    def refusal(self, operation: str) -> Exception:
+    def container(self, claimed: str | None) -> str | None:
+        """Return as which container of torch the module is read, given what it is claimed to be."""
+
+    def misfit(self, name: str, was: torch.Tensor) -> BaseException:
+        """Return what to raise where the suite gave a tensor another shape or dtype than it had."""
+
+    def refusal(self, operation: str) -> BaseException:
         """Return what to raise for an operation that does not reach graded code."""

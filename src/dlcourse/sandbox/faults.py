@@ -10,6 +10,9 @@
 
 `WrongAnswer` makes a test *failed*, each of the others makes it an *error*. The message is the
 sentence that the learner reads.
+
+Only what graded code raised is an `Exception`: a suite that expects any exception, or catches all,
+takes nothing else for one.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 
-class StudentFault(Exception):  # noqa: N818 - the learner's fault is no error of the program
+class StudentFault(BaseException):
     """Graded code is to blame."""
 
 
@@ -31,7 +34,7 @@ class Place:
     line: int
 
 
-class StudentError(StudentFault):
+class StudentError(StudentFault, Exception):
     """Graded code raised.
 
     `type_name` and `message` are the exception's own, `traceback` holds the learner's frames

@@ -136,7 +136,7 @@ class Mirror(StandIn, nn.Module):
 
     def _members(self) -> list[Any] | dict[str, Any] | None:
         """The items of a container of torch; None for any other module."""
-        match self._state.container:
+        match self._access.container(self._state.container):
             case "Sequential" | "ModuleList":
                 return list(registered(self, "modules").values())
             case "ModuleDict":

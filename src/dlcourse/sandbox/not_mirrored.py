@@ -7,6 +7,7 @@ from typing import Final
 import torch
 from torch.autograd import forward_ad
 
+RESHAPING: Final = "giving a parameter or buffer `data` of another shape or dtype"
 _FUNCTORCH: Final = torch._C._functorch  # noqa: SLF001 - torch offers no public test
 
 

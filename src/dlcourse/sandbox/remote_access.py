@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dlcourse.sandbox.access import METHOD
 from dlcourse.sandbox.call import Call
 from dlcourse.sandbox.faults import WrongAnswer
-from dlcourse.sandbox.not_mirrored import NotMirrored
+from dlcourse.sandbox.not_mirrored import RESHAPING, NotMirrored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +97,15 @@ class RemoteAccess:
             access.is_child = True
         return access
 
-    def refusal(self, operation: str) -> Exception:
+    def container(self, claimed: str | None) -> str | None:
+        """Return the claim: nothing is known of the module."""
+        return claimed
+
+    def misfit(self, name: str, was: torch.Tensor) -> BaseException:  # noqa: ARG002 - the same
+        """Return NotMirrored."""
+        return self.refusal(RESHAPING)
+
+    def refusal(self, operation: str) -> BaseException:
         """Return NotMirrored."""
         return NotMirrored(operation)
 

@@ -8,7 +8,7 @@ from dlcourse.sandbox.bits import same_bits
 from dlcourse.sandbox.decoder import item
 from dlcourse.sandbox.description import entries, flag, number
 from dlcourse.sandbox.mirror import Mirror, access_of_module, state_of
-from dlcourse.sandbox.not_mirrored import NotMirrored, require_plain
+from dlcourse.sandbox.not_mirrored import require_plain
 from dlcourse.sandbox.registers import registered
 from dlcourse.sandbox.tensors import Malformed
 
@@ -48,6 +48,9 @@ class Sync:
             if tensor is None or slot.number in self._slots:
                 continue
             self._slots[slot.number] = slot
+            require_plain(tensor)
+            if not slot.fits(tensor):
+                raise access.misfit(name, slot.known)
             if self._compare(slot, tensor, encoder):
                 access.follow(name, tensor)
             if grad and tensor.requires_grad:
@@ -56,9 +59,6 @@ class Sync:
 
     def _compare(self, slot: Slot, tensor: torch.Tensor, encoder: Encoder) -> bool:
         """Collect what differs in one tensor, and say whether anything does."""
-        require_plain(tensor)
-        if not slot.fits(tensor):
-            raise NotMirrored("giving a parameter or buffer `data` of another shape or dtype")
         written = not same_bits(tensor, slot.known)
         turned = slot.is_parameter and tensor.requires_grad != slot.requires_grad
         if written:

@@ -29,6 +29,7 @@ import os
 import signal
 import sys
 from functools import partial
+from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -190,7 +191,7 @@ class Worker:
         arguments: tuple[Any, ...] = decoder.decode(header["arguments"])
         keywords: dict[str, Any] = decoder.decode(header["keywords"])
         function = self._callee(header)
-        self._entry = getattr(function, "__code__", None)
+        self._entry = _code_of(function)
         if "driver" in header:
             function = partial(function, self._module)
         # What a driver returns is plain.
@@ -263,6 +264,11 @@ class Worker:
         for name in rest:
             target = attribute_of(target, name)
         return target
+
+
+def _code_of(function: Callable[..., Any]) -> CodeType | None:
+    """The code of a function or method; an object is asked for nothing, as it may raise."""
+    return function.__code__ if isinstance(function, FunctionType | MethodType) else None
 
 
 def _kind(value: object) -> str:

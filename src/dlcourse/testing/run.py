@@ -21,6 +21,7 @@ from dlcourse.testing.plugin import (
     wants_fresh_worker,
 )
 from dlcourse.testing.release import release
+from dlcourse.testing.stopwatch import TooLong, limited
 from dlcourse.testing.student import Seat
 from dlcourse.testing.verdict import Outcome, Verdict, blame, broken, useless, verdict_on
 from dlcourse.testing.workers import LOAD_BUDGET, Load, LoadFailed, Worker, Workers
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from dlcourse.testing.backend import Backend
 
 LEAST_CPU: Final = 2.0
+MOST_CPU: Final = 60.0  # seconds that a suite and the solution may compute for one test
 CPU_FACTOR: Final = 20.0
 MAX_FAILED_LOADS: Final = 2
 MAX_TIMEOUTS: Final = 2
@@ -52,8 +54,9 @@ class Setting:
 
     `seed_for` gives the seed of a test, by its name, for the inputs (`inputs`) and for the global
     generators of the worker (`worker`), which must not be derivable from one another. No test is
-    ended before it has used `least_cpu` seconds; none is begun after `most_wall` seconds.
-    `forbidden` are the calls that would be no answer to the exercise.
+    ended before its worker has used `least_cpu` seconds; none may itself compute for longer than
+    `most_cpu` seconds, or is begun after `most_wall` seconds. `forbidden` are the calls that would
+    be no answer to the exercise.
     """
 
     plugin: GradingPlugin
@@ -65,6 +68,7 @@ class Setting:
     device: torch.device
     seed_for: Callable[[str, str], int]
     least_cpu: float = LEAST_CPU
+    most_cpu: float = MOST_CPU
     most_wall: float = MAX_WALL
     fresh_for_every_test: bool = False
     forbidden: tuple[str, ...] = ()
@@ -223,11 +227,19 @@ class ExerciseRun:
     def _run(self, item: pytest.Item, worker: Worker, scene: Scene, limit: float) -> Failure | None:
         process = worker.submission.process
         process.begin(Budget(limit), self._setting.seed_for(name_of(item), "worker"))
-        failure = self._setting.plugin.run(item, scene)
+        failure = self._try(item, scene)
         if failure is None and not process.alive:
             # A suite that expects any exception must not take a crash for one.
             failure = Failure(StudentCrash("the process ended during the test"), "call")
         return failure
+
+    def _try(self, item: pytest.Item, scene: Scene) -> Failure | None:
+        """Run one test, unless an answer makes the test itself compute for ever."""
+        try:
+            with limited(self._setting.most_cpu):
+                return self._setting.plugin.run(item, scene)
+        except TooLong as error:  # in code of pytest's own
+            return Failure(error, "call")
 
     def _not_loaded(self, failed: LoadFailed, limit: float, wall: float) -> _Attempt:
         self._failed_loads += 1
@@ -249,7 +261,7 @@ class ExerciseRun:
         """Run a test on the solution itself; returns what ended it and its CPU seconds."""
         scene = self._setting.scene(LocalSubmission(self._setting.solution), item)
         start = time.process_time()
-        failure = self._setting.plugin.run(item, scene)
+        failure = self._try(item, scene)
         return failure, time.process_time() - start
 
     def _who_is_to_blame(self, item: pytest.Item, failure: Failure | None) -> Verdict:

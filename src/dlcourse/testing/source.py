@@ -11,6 +11,7 @@ import ast
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from dlcourse.sandbox.faults import Place
@@ -21,12 +22,14 @@ from dlcourse.testing.operators import ATEN
 from dlcourse.testing.spelling import Names, step, taken_by_computed_name, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dlcourse.testing.rules import Rule
 
 _MOST: Final = 64  # findings in one file, of which a learner reads the first few
 _DEPTH: Final = "deep nesting"
+_BRACES: Final = "thousands of braces"
+_MOST_BRACES: Final = 4096  # Python's parser takes seconds for as many fields of one f-string
 _ATEN_NAMES: Final = "torch.ops.aten."
 
 
@@ -43,6 +46,8 @@ def _read(sources: tuple[tuple[str, str], ...], rules: tuple[Rule, ...]) -> tupl
 
 
 def _read_file(file: str, text: str, rules: tuple[Rule, ...]) -> list[Finding]:
+    if text.count("{") > _MOST_BRACES:
+        return [_unread(file, _BRACES)]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an odd escape in a string, say
@@ -50,20 +55,41 @@ def _read_file(file: str, text: str, rules: tuple[Rule, ...]) -> list[Finding]:
     except (SyntaxError, ValueError):
         return []  # it cannot be loaded either, and the learner is told so
     except (RecursionError, MemoryError):
-        remedy = "write it with less"
-        return [Finding(_DEPTH, "source", _DEPTH, Place(file, 1), instead=remedy, hides=True)]
-    reader = _Reader(file, rules, Names.of(tree))
+        return [_unread(file, _DEPTH)]
+    names = Names.of(tree)
+    reader = _Reader(file, rules, names, _starred(names.stars))
     found = dict.fromkeys(reader.findings(tree))
     return list(found)[:_MOST]
 
 
+def _unread(file: str, reason: str) -> Finding:
+    """What is found in a file that would take too long to read."""
+    remedy = "write it with less"
+    return Finding(reason, "source", reason, Place(file, 1), instead=remedy, hides=True)
+
+
+def _starred(modules: Sequence[str]) -> dict[str, str]:
+    """The paths of the names in modules that are imported as a whole; the first one counts."""
+    paths: dict[str, str] = {}
+    for module in dict.fromkeys(modules):
+        found = resolve(module)
+        if isinstance(found, ModuleType):
+            for name in vars(found):
+                paths.setdefault(name, f"{module}.{name}")
+    return paths
+
+
 @dataclass(frozen=True)
 class _Reader:
-    """Goes through one file; `names` are what its imports and assignments mean."""
+    """Goes through one file; `names` are what its imports and assignments mean.
+
+    `starred` are the paths of names from modules that were imported as a whole.
+    """
 
     file: str
     rules: tuple[Rule, ...]
     names: Names
+    starred: Mapping[str, str]
 
     def findings(self, tree: ast.AST) -> Iterator[Finding]:
         """Yield what is found, in the order of the text."""
@@ -85,18 +111,17 @@ class _Reader:
                     yield from self._expression(node)
 
     def _name(self, node: ast.Name) -> Iterator[Finding]:
-        path = self.names.paths.get(node.id) or self._starred(node.id)
+        path = self.names.paths.get(node.id) or self._from_star(node.id)
         if path is not None:
             yield from self._path(node, path)
         elif node.id not in self.names.bound:
             yield from self._hiding(node, node.id)  # a builtin
 
-    def _starred(self, name: str) -> str | None:
+    def _from_star(self, name: str) -> str | None:
         """The path of a name from a module that was imported as a whole."""
         if name in self.names.bound or name in self.names.stored:
             return None
-        candidates = (f"{star}.{name}" for star in self.names.stars)
-        return next((path for path in candidates if resolve(path) is not None), None)
+        return self.starred.get(name)
 
     def _expression(self, node: ast.Attribute | ast.Call | ast.Subscript) -> Iterator[Finding]:
         path = self.names.path(node)

@@ -8,7 +8,8 @@ from dlcourse.sandbox.access import METHOD
 from dlcourse.sandbox.crossing import is_method
 from dlcourse.sandbox.faults import WrongAnswer
 from dlcourse.sandbox.mirror import Mirror, pass_access_on
-from dlcourse.sandbox.not_mirrored import NotMirrored
+from dlcourse.sandbox.mirrored import CONTAINERS
+from dlcourse.sandbox.not_mirrored import RESHAPING, NotMirrored
 from dlcourse.sandbox.operations import NEEDS, OPERATIONS
 from dlcourse.sandbox.registers import TABLES
 from dlcourse.sandbox.registers import registered as table_of
@@ -209,7 +210,27 @@ class TwinAccess(Twinned):
         access.is_child = not access.lost and Twinned(find).holds(access.twin)
         return access
 
-    def refusal(self, operation: str) -> Exception:
+    def container(self, claimed: str | None) -> str | None:
+        """Return the claim where the twin is a container too: its items are then compared."""
+        try:
+            return claimed if isinstance(self.twin, tuple(CONTAINERS.values())) else None
+        except LostTwin:
+            return claimed
+
+    def misfit(self, name: str, was: torch.Tensor) -> BaseException:
+        """Return NotMirrored, or WrongAnswer for a tensor that is not as the twin's."""
+        try:
+            self.member(name, was)
+        except WrongAnswer as wrong:
+            return wrong
+        if self.owns(name, registered=True):
+            return NotMirrored(RESHAPING)
+        return WrongAnswer(
+            f"`{name}` of `{self.kind}` is a parameter or buffer that the exercise does not ask "
+            "for: build the module as the stub does"
+        )
+
+    def refusal(self, operation: str) -> BaseException:
         """Return NotMirrored, or WrongAnswer for a module that the exercise does not ask for."""
         if self.lost:
             return WrongAnswer(

@@ -27,6 +27,7 @@ from dlcourse.sandbox.faults import (
 )
 from dlcourse.sandbox.not_mirrored import NotMirrored
 from dlcourse.testing.mismatch import Mismatch
+from dlcourse.testing.stopwatch import TooLong
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,6 +148,8 @@ def _where(error: BaseException, suite: Path) -> str:
 
 def useless(error: BaseException) -> Verdict:
     """The verdict on an answer that a suite stumbles over, where it does not over the solution."""
+    if isinstance(error, TooLong):
+        return Verdict("failed", (f"the answer keeps the test itself computing: {error}",))
     return Verdict("failed", (f"the answer is of no use to the test ({type(error).__name__})",))
 
 
