@@ -11,7 +11,6 @@ to be had.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import itertools
 import json
@@ -21,12 +20,10 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from dlcourse.sandbox.confinement import bpf, linux
+from dlcourse.sandbox.confinement import bpf, linux, seccomp
 from dlcourse.sandbox.confinement.syscalls import NUMBERS
 
-_ALLOW: Final = 0x7FFF0000
 _ERROR: Final = 0x00050000
-_SET_MODE_FILTER: Final = 1
 _ARCHITECTURE: Final = 4  # offsets into `struct seccomp_data`
 _NUMBER: Final = 0
 _FIRST_ARGUMENT: Final = 16
@@ -56,12 +53,6 @@ _REFUSED: Final = """
 _CONFINING: Final = "landlock_create_ruleset landlock_add_rule landlock_restrict_self seccomp"
 
 
-class _Program(ctypes.Structure):
-    """`struct sock_fprog`: how many instructions, and where."""
-
-    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
-
-
 def enter(user: int | None, tier: str, readable: list[str]) -> None:
     """Become `user` on a machine that can give `tier`; this lasts."""
     if user is not None:
@@ -74,7 +65,7 @@ def enter(user: int | None, tier: str, readable: list[str]) -> None:
         os.setresuid(user, user, user)
     if tier != "sandboxed":
         linux.prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        _load_filter(profile(tier))
+        seccomp.install(profile(tier))
 
 
 def reveal(paths: list[Path]) -> None:
@@ -127,14 +118,14 @@ def profile(tier: str) -> list[bpf.Instruction]:
     return [
         bpf.load(_ARCHITECTURE),
         bpf.skip_if_equal(architecture.audit_word, 1),
-        bpf.give(_ALLOW),
+        bpf.give(seccomp.ALLOW),
         bpf.load(_NUMBER),
         *refuse(_REFUSED, errno.EPERM),
         *refuse("clone3", errno.ENOSYS),
         *unconfined,
         *(_prctl_refusal(number("prctl")) if tier == "none" else ()),
         *_namespace_refusal(number("clone")),
-        bpf.give(_ALLOW),
+        bpf.give(seccomp.ALLOW),
     ]
 
 
@@ -149,7 +140,7 @@ def _prctl_refusal(number: int | None) -> list[bpf.Instruction]:
         bpf.skip_unless_equal(number, 4),
         bpf.load(_FIRST_ARGUMENT),
         *_refusal(_PR_SET_SECCOMP, errno.EINVAL),
-        bpf.give(_ALLOW),
+        bpf.give(seccomp.ALLOW),
     ]
 
 
@@ -162,14 +153,8 @@ def _namespace_refusal(number: int | None) -> list[bpf.Instruction]:
         bpf.mask(_CLONE_NEW),
         bpf.skip_if_equal(0, 1),
         bpf.give(_ERROR | errno.EPERM),
-        bpf.give(_ALLOW),
+        bpf.give(seccomp.ALLOW),
     ]
-
-
-def _load_filter(instructions: list[bpf.Instruction]) -> None:
-    program = bpf.assemble(instructions)
-    header = _Program(len(instructions), program)
-    linux.call("seccomp", _SET_MODE_FILTER, 0, ctypes.addressof(header))
 
 
 def strongest() -> str:

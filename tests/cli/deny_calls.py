@@ -6,23 +6,14 @@ without it (ENOSYS) or in a container that forbids it (EPERM).
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import sys
 
-from dlcourse.sandbox.confinement import bpf, linux, no_new_privs
+from dlcourse.sandbox.confinement import bpf, linux, no_new_privs, seccomp
 from dlcourse.sandbox.confinement.syscalls import NUMBERS
 
-_SET_MODE_FILTER = 1
-_ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
-
-
-class _Program(ctypes.Structure):
-    """`struct sock_fprog`: how many instructions, and where."""
-
-    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
 def deny(code: int, calls: list[str]) -> None:
@@ -35,9 +26,7 @@ def deny(code: int, calls: list[str]) -> None:
         if number is not None
         for instruction in (bpf.skip_unless_equal(number, 1), bpf.give(_ERRNO | code))
     ]
-    program = bpf.assemble([bpf.load(0), *checks, bpf.give(_ALLOW)])
-    header = _Program(len(program) // bpf.SIZE, program)
-    linux.call("seccomp", _SET_MODE_FILTER, 0, ctypes.addressof(header))
+    seccomp.install([bpf.load(0), *checks, bpf.give(seccomp.ALLOW)])
 
 
 if __name__ == "__main__":

@@ -64,10 +64,19 @@ class LocalObjects:
         keywords: Mapping[str, Any],
     ) -> Any:
         """Call a function of the module; raises UnsendableArgument."""
+        return self.handed_out(self._result(name, function, arguments, keywords))
+
+    def _result(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        keywords: Mapping[str, Any],
+    ) -> Any:
+        """What a function returns where the objects themselves live."""
         sent, named = self.sent(arguments), self.sent(dict(keywords))
         with self._running():
-            result = self._watch.call(name, function, sent, named)
-        return self.handed_out(result)
+            return self._watch.call(name, function, sent, named)
 
     def observe(
         self,
@@ -95,9 +104,7 @@ class LocalObjects:
         keywords: Mapping[str, Any],
     ) -> Any:
         """Call a function beside the module; raises WrongAnswer for a result that is not plain."""
-        sent, named = self.sent(arguments), self.sent(dict(keywords))
-        with self._running():
-            result = self._watch.call(name, function, sent, named)
+        result = self._result(name, function, arguments, keywords)
         require_plain(result)
         return result
 

@@ -58,10 +58,14 @@ def apply() -> Layer:
 
 
 def _load() -> str:
-    program = bpf.assemble(program_for(linux.architecture(), os.getpid()))
-    header = _Program(len(program) // bpf.SIZE, program)
-    linux.call("seccomp", _SET_MODE_FILTER, 0, ctypes.addressof(header))
+    install(program_for(linux.architecture(), os.getpid()))
     return f"{len(policy.denied_calls())} calls denied, {len(policy.checked_calls())} checked"
+
+
+def install(instructions: list[Instruction]) -> None:
+    """Put a filter on this process for ever, besides those that it has; raises OSError."""
+    header = _Program(len(instructions), bpf.assemble(instructions))
+    linux.call("seccomp", _SET_MODE_FILTER, 0, ctypes.addressof(header))
 
 
 def _prologue(architecture: Architecture) -> list[Instruction]:
