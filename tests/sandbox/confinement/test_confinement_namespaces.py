@@ -40,10 +40,10 @@ def test_every_layer_holds(inside: Prober) -> None:
     assert missing == {}
 
 
-def test_the_report_says_which_namespaces_and_how_large_the_view(inside: Prober) -> None:
+def test_the_report_says_which_namespaces_and_how_large_the_view(inside: Prober, user: int) -> None:
     """An ordinary user needs a user namespace, root does not."""
     layers = inside.probe().layers
-    own = "user, " if inside.user else ""
+    own = "user, " if user else ""
     assert layers["namespaces"]["detail"] == f"{own}mount, cgroup, uts, ipc, pid, net"
     assert layers["view"]["detail"].endswith(" paths, read-only")
 
