@@ -100,8 +100,8 @@ class ExerciseReport(_Model):
     """All tests of one exercise for one submission.
 
     `problem` is a sentence about the submission as a whole, when it could not be opened or
-    loaded: each test then repeats it. `points` counts the tests that count: skipped and broken
-    ones leave it.
+    loaded: each test then repeats it. `misconception` is the planted mistake that fits all the
+    results together best. `points` counts the tests that count: skipped and broken ones leave it.
     """
 
     exercise: str
@@ -115,6 +115,7 @@ class ExerciseReport(_Model):
     points: float
     earned: float
     problem: str | None = None
+    misconception: Misconception | None = None
     timing: Timing = Timing()
 
     @property
