@@ -9,6 +9,7 @@ COURSE_FILE = "course.toml"
 EXERCISES = "exercises"
 SOLUTIONS = "solutions"
 GRADERS = "graders"
+THEORY = "theory"
 
 
 def day_file(day: str) -> str:
@@ -36,6 +37,21 @@ def mistakes_file(day: str, name: str) -> str:
     return f"{GRADERS}/{day}/{name}.mistakes.toml"
 
 
+def signatures_file(day: str, name: str) -> str:
+    """Return the path of what the audit has seen of the planted mistakes."""
+    return f"{GRADERS}/{day}/{name}.signatures.json"
+
+
+def survivors_file(day: str, name: str) -> str:
+    """Return the path of the mutants that are no mistakes."""
+    return f"{GRADERS}/{day}/{name}.survivors.toml"
+
+
 def variants_folder(day: str, name: str) -> str:
     """Return the path of the folder of other correct solutions."""
     return f"{GRADERS}/{day}/{name}.variants"
+
+
+def theory_file(day: str, page: str) -> str:
+    """Return the path of a page of theory."""
+    return f"{THEORY}/{day}/{page}.md"

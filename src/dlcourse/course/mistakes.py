@@ -12,6 +12,8 @@ from dlcourse.course.reading import parse, read_toml
 from dlcourse.course.tables import Edit, MistakesTable, MistakeTable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dlcourse.course.model import Exercise
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -110,10 +112,7 @@ def load_mistakes(exercise: Exercise) -> tuple[Mistake, ...]:
     if not exercise.mistakes_file.is_file():
         return ()
     file = layout.mistakes_file(exercise.day, exercise.name)
-    table = parse(MistakesTable, read_toml(exercise.root, file), file)
-    mistakes = tuple(
-        Mistake(**mistake.model_dump(by_alias=True), file=file) for mistake in table.mistake
-    )
+    mistakes = _read(exercise.root, file)
     solution = exercise.solution.read_text(encoding="utf-8")
     found: list[Defect] = []
     for mistake in mistakes:
@@ -121,6 +120,18 @@ def load_mistakes(exercise: Exercise) -> tuple[Mistake, ...]:
     if found:
         raise CourseDefects(found)
     return mistakes
+
+
+def planted(file: Path) -> tuple[Mistake, ...]:
+    """Return the planted mistakes in a file, none of them tried yet; raises CourseDefects."""
+    return _read(file.parent, file.name)
+
+
+def _read(root: Path, file: str) -> tuple[Mistake, ...]:
+    table = parse(MistakesTable, read_toml(root, file), file)
+    return tuple(
+        Mistake(**mistake.model_dump(by_alias=True), file=file) for mistake in table.mistake
+    )
 
 
 def _first_line(node: _Definition) -> int:

@@ -47,6 +47,16 @@ class Exercise(ExerciseTable):
         return self.root / layout.mistakes_file(self.day, self.name)
 
     @property
+    def signatures_file(self) -> Path:
+        """What the audit has seen of the planted mistakes, if it has."""
+        return self.root / layout.signatures_file(self.day, self.name)
+
+    @property
+    def survivors_file(self) -> Path:
+        """The mutants of the solution that are no mistakes, if there are any."""
+        return self.root / layout.survivors_file(self.day, self.name)
+
+    @property
     def variants(self) -> tuple[Path, ...]:
         """Other correct solutions, sorted by name."""
         folder = self.root / layout.variants_folder(self.day, self.name)

@@ -73,12 +73,18 @@ class ExerciseTable(Table):
 
     `minutes` is the work of a learner who has read the day's theory; `files` are helper modules
     that may accompany the stub in its folder; `forbidden` are calls that would be no answer.
+    `core` exercises carry the day: the audit asks more of their suites. The stub of kind `write`
+    has holes to fill; that of kind `repair` is a program with bugs. `seconds` is how long the suite
+    may take on one thread.
     """
 
     name: ExerciseName
     title: Line
+    core: bool = False
+    kind: Literal["write", "repair"] = "write"
     difficulty: Annotated[int, Field(ge=1, le=5)]
     minutes: Annotated[int, Field(ge=5, le=240)]
+    seconds: Annotated[float, Field(gt=0, le=60)] = 1.0
     prerequisites: DistinctRows[str] = ()
     theory: DistinctRows[Anchor] = ()
     forbidden: DistinctRows[DottedName] = ()
@@ -136,3 +142,16 @@ class MistakesTable(Table):
     """`NAME.mistakes.toml`."""
 
     mistake: Annotated[Rows[MistakeTable], AfterValidator(_told_apart)] = ()
+
+
+class SurvivorTable(Table):
+    """A `[[survivor]]`: a generated mutant that is no mistake, and why."""
+
+    mutant: Line
+    reason: Line
+
+
+class SurvivorsTable(Table):
+    """`NAME.survivors.toml`."""
+
+    survivor: Rows[SurvivorTable] = ()

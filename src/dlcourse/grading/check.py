@@ -210,6 +210,7 @@ class _ExerciseCheck:
             points=score.countable(self.tests),
             earned=score.earned(self.tests),
             problem=ending.get("problem"),
+            misconception=ending.get("misconception"),
             timing=Timing(cpu=sum(test.timing.cpu for test in self.tests), wall=wall),
         )
 
@@ -240,6 +241,8 @@ def job_for(request: Request, exercise: Exercise) -> Job:
         only=request.only,
         isolation=request.isolation,
         forbidden=exercise.forbidden,
+        signatures=str(exercise.signatures_file),
+        mistakes=str(exercise.mistakes_file),
     )
 
 

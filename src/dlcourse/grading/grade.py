@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import torch
 
+from dlcourse.grading.diagnosis import diagnose
 from dlcourse.grading.seeds import derive_seed
 from dlcourse.grading.selection import select
 from dlcourse.sandbox.confinement import Limits
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pytest
 
     from dlcourse.grading.job import GraderSettings, Job
+    from dlcourse.grading.report import Misconception
     from dlcourse.grading.suites import Suite
     from dlcourse.sandbox.server import ForkServer
     from dlcourse.testing.plugin import GradingPlugin
@@ -61,12 +63,20 @@ def grade_job(tools: Tools, suite: Suite, job: Job) -> Iterator[Message]:
             yield {"event": "test", "test": outcome_data(not_run(item, str(error)))}
         yield _finished(suite, None, str(error), layers)
         return
-    run = ExerciseRun(_setting(tools, suite, items, sources, job))
+    setting = _setting(tools, suite, items, sources, job)
+    run = ExerciseRun(setting)
+    outcomes = []
     for outcome in run.outcomes():
+        outcomes.append(outcome)
         if run.problem:
             yield _problem(run.problem)
         yield {"event": "test", "test": outcome_data(outcome)}
-    yield _finished(suite, sources, run.problem, run.layers or probe_layers(tools.server))
+        if job.until_lost and outcome.lost:
+            break
+    layers = run.layers or probe_layers(tools.server)
+    # A file that could not be loaded shows no mistake but that.
+    misconception = None if run.problem or job.until_lost else diagnose(job, setting, outcomes)
+    yield _finished(suite, sources, run.problem, layers, misconception)
 
 
 def _problem(message: str) -> Message:
@@ -120,11 +130,16 @@ def _setting(
 
 
 def _finished(
-    suite: Suite, sources: Sources | None, problem: str | None, layers: tuple[LayerReport, ...]
+    suite: Suite,
+    sources: Sources | None,
+    problem: str | None,
+    layers: tuple[LayerReport, ...],
+    misconception: Misconception | None = None,
 ) -> Message:
     return {
         "event": "finished",
         "problem": problem,
+        "misconception": misconception and misconception.model_dump(),
         "torch": torch.__version__,
         "layers": [asdict(layer) for layer in layers],
         "versions": {**suite.digests, "submission": sources and _digest_of(sources)},

@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 
 
 class Mismatch(AssertionError):  # noqa: N818  (a verdict about an answer, not a fault of the program)
-    """An answer that is not what it should be; `observed` holds the learner's sentences."""
+    """An answer that is not what it should be; `observed` holds the learner's sentences.
 
-    def __init__(self, *observed: str) -> None:
+    `sketch` is a few numbers of the wrong tensor, for comparing with what planted mistakes answer
+    in the same place; it never leaves the grader.
+    """
+
+    def __init__(self, *observed: str, sketch: tuple[float, ...] = ()) -> None:
         super().__init__(*observed)
+        self.sketch = sketch
 
     @property
     def observed(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import torch
 
 from dlcourse.testing.diagnosis import diagnose, diagnose_shape
 from dlcourse.testing.mismatch import Mismatch, capital, counted, shown_shape
+from dlcourse.testing.sketch import sketch_of
 from dlcourse.testing.tolerances import Tolerance, is_inexact, tolerance_for
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ def _compare(
         equal_nan=terms.equal_nan,
     )
     if observed:
-        raise Mismatch(*observed)
+        raise Mismatch(*observed, sketch=sketch_of(actual))
 
 
 def _representable(expected: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

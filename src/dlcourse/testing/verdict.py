@@ -43,13 +43,17 @@ _NOT_RAISED: Final = re.compile(r"DID NOT RAISE (\w+)")
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a test ended and what was observed; `raised` is the learner's own exception."""
+    """How a test ended and what was observed; `raised` is the learner's own exception.
+
+    `sketch` tells a wrong tensor from others and never leaves the grader.
+    """
 
     ending: Ending
     observed: tuple[str, ...] = ()
     place: Place | None = None
     raised: StudentError | None = None
     timeout: StudentTimeout | None = None
+    sketch: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,11 @@ class Outcome:
         """Whether the test gives its points."""
         return self.verdict.ending == "passed"
 
+    @property
+    def lost(self) -> bool:
+        """Whether graded code did what is wrong."""
+        return self.verdict.ending in {"failed", "error"}
+
 
 def verdict_on(failure: Failure | None, suite: Path) -> Verdict | None:
     """The verdict on what ended a test of `suite`; None where the solution must tell who erred."""
@@ -87,7 +96,7 @@ def verdict_on(failure: Failure | None, suite: Path) -> Verdict | None:
         case NotMirrored() as unmirrored:
             return _at_fault(unmirrored, suite)
         case Mismatch() as mismatch:
-            return Verdict("failed", mismatch.observed)
+            return Verdict("failed", mismatch.observed, sketch=mismatch.sketch)
     # Before the test began, or after it, an assertion may be about the suite's own fixtures.
     return _failed(failure.error, suite) if failure.phase == "call" else None
 

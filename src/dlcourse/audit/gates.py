@@ -1,0 +1,241 @@
+"""The points of the authoring gate that results decide: results in, findings out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from dlcourse.audit.model import Finding
+from dlcourse.grading.report import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from dlcourse.audit.trials import Result
+    from dlcourse.course import Exercise, Mistake
+    from dlcourse.grading.report import TestReport
+
+_LONGEST: Final = 160
+_LARGEST_SHARE: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Suite:
+    """An exercise's suite as findings name it: its file, and the line of each test there."""
+
+    exercise: Exercise
+    file: str
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def line(self, test: str) -> int:
+        """Where a test begins; the file's first line for one that is not there."""
+        return self.lines.get(test.partition("[")[0], 1)
+
+    def finding(self, gate: int, test: str, problem: str, remedy: str) -> Finding:
+        """Something that a test is to be mended for."""
+        return Finding(
+            gate=gate, file=self.file, line=self.line(test), problem=problem, remedy=remedy
+        )
+
+
+def suite_runs(suite: Suite, result: Result) -> Iterator[Finding]:
+    """0: the suite can be collected, and has tests that give points."""
+    if result.problem is not None:
+        remedy = f"run `python {suite.file}` to see where"
+        problem = f"the suite cannot be run ({_short(result.problem)})"
+        yield suite.finding(0, "", problem, remedy)
+    elif not sum(test.points for test in result.tests):
+        yield suite.finding(0, "", "no test gives a point", "write `@points(1)` above one")
+
+
+def stub_earns_nothing(suite: Suite, result: Result, *, repair: bool) -> Iterator[Finding]:
+    """1: the stub fails every test that gives points, with its own message."""
+    name = suite.exercise.name
+    for test in result.tests:
+        if test.outcome is Outcome.PASSED and test.points:
+            yield suite.finding(
+                1,
+                test.name,
+                f"`{test.name}` gives its points to the stub",
+                "let it call the exercise's functions and judge what they answer",
+            )
+        elif test.outcome is Outcome.BROKEN:
+            yield _broken(1, suite, test, "the stub")
+        elif not repair and test.points and not _is_own_message(test, name):
+            yield suite.finding(
+                1,
+                test.name,
+                f"`{test.name}` fails the stub for another reason than its `NotImplementedError`",
+                f"let the stub raise `NotImplementedError` with a text that begins `{name}: `, "
+                "and let the test not catch it",
+            )
+
+
+def _is_own_message(test: TestReport, name: str) -> bool:
+    if test.outcome is Outcome.FAILED:
+        # Not run, as a test that it requires was lost to the stub.
+        return any(sentence.startswith("not run: it needs") for sentence in test.observed)
+    raised = test.raised
+    return raised is not None and raised.message.startswith(f"{name}: ")
+
+
+def right_is_full(suite: Suite, results: Iterable[Result]) -> Iterator[Finding]:
+    """2: the solution and the variants pass everything, on every seed, in either isolation."""
+    told: set[tuple[str, str]] = set()
+    for result in results:
+        program = result.trial.program
+        if result.problem is not None:
+            yield Finding(
+                gate=2,
+                file=program.file,
+                line=1,
+                problem=f"the {_called(result)} cannot be graded ({_short(result.problem)})",
+                remedy="run the audit again, and report it if this repeats",
+            )
+        for test in result.tests:
+            key = (program.file, test.name)
+            if test.outcome in {Outcome.PASSED, Outcome.SKIPPED} or key in told:
+                continue
+            told.add(key)
+            if test.outcome is Outcome.BROKEN:
+                yield _broken(2, suite, test, f"the {_called(result)}")
+                continue
+            yield suite.finding(
+                2,
+                test.name,
+                f"`{test.name}` fails the {_called(result)} on run {result.trial.run} "
+                f"({_observed(test)})",
+                "the test must accept every correct program: loosen what it asks for, or mend "
+                f"`{program.file}`",
+            )
+
+
+def _called(result: Result) -> str:
+    program = result.trial.program
+    alone = ", with a worker for each test" if result.trial.isolation == "test" else ""
+    kind = "solution" if program.kind == "solution" else f"variant `{program.name}`"
+    return f"{kind}{alone}"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A planted mistake with its results, where it is written, and what each run diagnosed."""
+
+    mistake: Mistake
+    line: int
+    results: tuple[Result, ...]
+    diagnosed: tuple[str | None, ...] = ()
+
+
+def mistakes_are_caught(suite: Suite, planted: Sequence[Planted]) -> Iterator[Finding]:
+    """3: every planted mistake loses the test that it is mapped to, and its diagnosis is shown."""
+    for one in planted:
+        yield from _lost_where_mapped(suite, one)
+        others = sorted({said or "" for said in one.diagnosed if said != one.mistake.id})
+        if one.results and others:
+            said = f"`{others[0]}`" if others[0] else "no mistake at all"
+            yield _at(
+                one,
+                f"the mistake `{one.mistake.id}` is diagnosed as {said}",
+                "let a test or a wrong value tell the two apart, or join them",
+            )
+
+
+def _lost_where_mapped(suite: Suite, one: Planted) -> Iterator[Finding]:
+    mistake = one.mistake
+    for result in one.results:
+        tests = {test.name: test for test in result.tests}
+        mapped = [test for name, test in tests.items() if name.partition("[")[0] == mistake.test]
+        if not mapped:
+            yield _at(
+                one, f"`{mistake.test}` is no test of `{suite.file}`", "name one that is there"
+            )
+            return
+        if not any(test.outcome in {Outcome.FAILED, Outcome.ERROR} for test in mapped):
+            yield _at(
+                one,
+                f"the mistake `{mistake.id}` passes `{mistake.test}` on run {result.trial.run}",
+                "strengthen the test, or map the mistake to the test that catches it",
+            )
+            return
+        for test in result.tests:
+            if test.outcome is Outcome.BROKEN:
+                yield _broken(3, suite, test, f"the mistake `{mistake.id}`")
+                return
+            if any("is of no use to the test" in sentence for sentence in test.observed):
+                yield suite.finding(
+                    3,
+                    test.name,
+                    f"`{test.name}` stumbles over what the mistake `{mistake.id}` answers "
+                    f"({_observed(test)})",
+                    "judge the answer before working with it",
+                )
+                return
+
+
+def _at(one: Planted, problem: str, remedy: str) -> Finding:
+    return Finding(gate=3, file=one.mistake.file, line=one.line, problem=problem, remedy=remedy)
+
+
+def trivial_earns_nothing(suite: Suite, results: Iterable[Result]) -> Iterator[Finding]:
+    """5: an answer that took no thought earns nothing."""
+    for result in results:
+        for test in result.tests:
+            if test.outcome is Outcome.PASSED and test.points:
+                yield suite.finding(
+                    5,
+                    test.name,
+                    f"`{test.name}` gives its points to a program that answers "
+                    f"{_ANSWERED[result.trial.program.name]}",
+                    "let it assert a value that takes the exercise's work as well",
+                )
+
+
+_ANSWERED: Final = {
+    "zeros": "zeros",
+    "ones": "ones",
+    "nan": "NaN",
+    "input": "with its input",
+    "detached_copy": "with a copy of its input",
+    "random": "random numbers",
+}
+
+
+def in_time(suite: Suite, results: Sequence[Result], limit: float) -> Iterator[Finding]:
+    """6: the suite keeps to its time, and no test takes more than half of it."""
+    times = seconds_of(results)
+    remedy = "use smaller sizes, or raise the exercise's `seconds` in `day.toml`"
+    total = sum(times.values())
+    if total > limit:
+        yield suite.finding(6, "", f"the suite takes {total:.2f} s of {limit:g} s", remedy)
+    for name, taken in times.items():
+        if taken > _LARGEST_SHARE * limit:
+            problem = f"`{name}` takes {taken:.2f} s, more than half of the suite's {limit:g} s"
+            yield suite.finding(6, name, problem, remedy)
+
+
+def seconds_of(results: Iterable[Result]) -> dict[str, float]:
+    """The least time that each test took: what a busy machine adds is not the suite's."""
+    times: dict[str, float] = {}
+    for result in results:
+        for test in result.tests:
+            times[test.name] = min(times.get(test.name, test.timing.wall), test.timing.wall)
+    return times
+
+
+def _broken(gate: int, suite: Suite, test: TestReport, whom: str) -> Finding:
+    return suite.finding(
+        gate,
+        test.name,
+        f"`{test.name}` itself breaks with {whom} ({_observed(test)})",
+        "mend the test",
+    )
+
+
+def _observed(test: TestReport) -> str:
+    return _short(test.observed[0] if test.observed else test.outcome)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split()).rstrip(".")
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 4]} ..."

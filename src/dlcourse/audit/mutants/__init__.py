@@ -1,0 +1,1 @@
+"""Generated wrong versions of a solution: one small change of its source each."""

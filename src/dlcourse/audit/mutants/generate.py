@@ -1,0 +1,147 @@
+"""All mutants of a solution.
+
+A mutation library made for whole packages would change strings, annotations and messages, which no
+suite judges, and knows nothing of tensors: `detach`, `dim`, dtypes, the smallest for the largest.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from dlcourse.audit.mutants import expressions, statements
+from dlcourse.audit.mutants.swap import Slot, slots, swapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LONGEST: Final = 100
+_SMALL: Final = (ast.Constant, ast.Name, ast.Slice)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A wrong version of a solution, different in one place.
+
+    `kind` names the change, `where` the function that holds it (`<module>` outside of any), `line`
+    its line in the solution. `before` and `after` are the changed code; `number` counts equal
+    changes of one function, from 1.
+    """
+
+    kind: str
+    where: str
+    line: int
+    before: str
+    after: str
+    source: str
+    number: int = 1
+
+    @property
+    def name(self) -> str:
+        """What tells the mutant from all others, whatever the lines above it."""
+        again = f" ({self.number})" if self.number > 1 else ""
+        return f"{self.where}: {self.before} -> {self.after}{again}"
+
+
+def mutants_of(source: str) -> tuple[Mutant, ...]:
+    """Return every mutant of a solution's source, each different from it and from the others."""
+    tree = ast.parse(source)
+    found: list[Mutant] = []
+    programs = {ast.unparse(tree)}
+    numbers: dict[str, int] = {}
+    for change in _changes(tree, "<module>"):
+        mutant = change.made(tree)
+        if mutant is None or mutant.source in programs:
+            continue
+        programs.add(mutant.source)
+        numbers[mutant.name] = number = numbers.get(mutant.name, 0) + 1
+        found.append(replace(mutant, number=number))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """One change that could be made, to the node that stands in `slot` now."""
+
+    slot: Slot
+    kind: str
+    where: str
+    new: ast.expr | list[ast.stmt]
+
+    def made(self, tree: ast.Module) -> Mutant | None:
+        """The mutant; None where the changed source is no program."""
+        old = self.slot.node
+        new = self.new if isinstance(self.new, ast.expr) else _block(self.new)
+        # A number or a name alone says little: it is shown with what it stands in.
+        around = self.slot.parent if isinstance(old, _SMALL) else None
+        line, before = old.lineno, _line(around or old)
+        with swapped(self.slot, new):
+            source = ast.unparse(ast.fix_missing_locations(tree))
+            after = _line(around or new)
+        try:
+            compile(source, "mutant", "exec", dont_inherit=True)
+        except SyntaxError:
+            return None
+        return Mutant(self.kind, self.where, line, before, after, source)
+
+
+def _changes(parent: ast.AST, where: str) -> Iterator[_Change]:
+    """Yield the changes in and below a node, in the order of the source."""
+    for slot in slots(parent):
+        node = slot.node
+        if not _is_judged(slot):
+            continue
+        if isinstance(node, ast.expr):
+            for operator in expressions.OPERATORS:
+                yield from (_Change(slot, kind, where, new) for kind, new in operator(node))
+        elif isinstance(node, ast.stmt):
+            for change in statements.OPERATORS:
+                yield from (_Change(slot, kind, where, new) for kind, new in change(node))
+        yield from _changes(node, _inside(node, where))
+
+
+def _inside(node: ast.AST, where: str) -> str:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return node.name if where == "<module>" else f"{where}.{node.name}"
+    return where
+
+
+def _is_judged(slot: Slot) -> bool:
+    """Whether a suite can see a change there: none sees annotations, messages or assertions."""
+    node, parent = slot.node, slot.parent
+    if slot.field in {"annotation", "returns", "type_params", "bases"}:
+        return False
+    if isinstance(parent, ast.Raise):
+        return False
+    if isinstance(node, ast.Import | ast.ImportFrom | ast.Assert | ast.JoinedStr):
+        return False
+    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        return False
+    if isinstance(node, ast.Assign) and _is_type(node):
+        return False
+    return not isinstance(node, ast.expr_context)
+
+
+def _is_type(node: ast.Assign) -> bool:
+    """Whether a statement names things for type checkers or for `import *`."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id="__all__")]):
+            return True
+        case ast.Assign(value=ast.Call(func=ast.Name(id="TypeVar"))):
+            return True
+    return False
+
+
+def _block(statements_: list[ast.stmt]) -> ast.stmt:
+    """Several statements as one, which reads as such."""
+    if len(statements_) == 1:
+        return statements_[0]
+    return ast.If(ast.Constant(True), statements_, [])  # noqa: FBT003 - the constant `True`
+
+
+def _line(node: ast.AST) -> str:
+    """The code of a node on one line, cut where it is long."""
+    lines = [line.strip() for line in ast.unparse(node).splitlines()]
+    text = " ".join(lines)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."

@@ -1,0 +1,121 @@
+"""Which planted mistake graded code makes, if its results look like one's.
+
+The signatures narrow the mistakes down. Then those that are left are put in the learner's place,
+in a worker of their own and with the same seeds: who makes the same mistake sees the same wrong
+answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from dlcourse.course.mistakes import planted
+from dlcourse.errors import CourseError
+from dlcourse.grading.signatures import Seen, candidates, certain, read_signatures
+from dlcourse.sandbox.remote import Sources
+from dlcourse.testing.plugin import name_of
+from dlcourse.testing.run import ExerciseRun
+from dlcourse.testing.sketch import alike
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dlcourse.grading.job import Job
+    from dlcourse.grading.report import Misconception
+    from dlcourse.grading.signatures import Candidate
+    from dlcourse.testing.run import Setting
+    from dlcourse.testing.verdict import Outcome
+
+# The tests that tell most are the mistake's own and the first lost ones; more would take long.
+_REPLAYED: Final = 6
+_LEAST_SHARE: Final = 0.5
+
+
+def diagnose(job: Job, setting: Setting, outcomes: Sequence[Outcome]) -> Misconception | None:
+    """Return the misconception that the lost tests of a submission speak of, if one fits.
+
+    Damaged files of mistakes give none: they are the author's, whom the audit tells of them, and
+    no reason to withhold a learner's result.
+    """
+    try:
+        return _diagnosed(job, setting, outcomes)
+    except CourseError:
+        return None
+
+
+def _diagnosed(job: Job, setting: Setting, outcomes: Sequence[Outcome]) -> Misconception | None:
+    lost = {outcome.name: outcome for outcome in outcomes if outcome.lost}
+    if not lost or not job.signatures:
+        return None
+    signatures = read_signatures(Path(job.signatures))
+    if signatures is None:
+        return None
+    seen = {name: _seen(outcome) for name, outcome in lost.items()}
+    found = candidates(signatures, seen)
+    if not found:
+        return None
+    programs = _programs(job)
+    if not programs:
+        sure = certain(found)
+        return sure.signature.misconception if sure else None
+    return _likeliest(found, programs, setting, lost)
+
+
+def _seen(outcome: Outcome) -> Seen:
+    return Seen(outcome.verdict.ending, outcome.verdict.observed)
+
+
+def _programs(job: Job) -> Mapping[str, str]:
+    """The planted mistakes as programs, by name; none where they are not at hand."""
+    if not job.mistakes or not Path(job.mistakes).is_file():
+        return {}
+    solution = Path(job.solution).read_text(encoding="utf-8")
+    return {mistake.id: mistake.apply(solution) for mistake in planted(Path(job.mistakes))}
+
+
+def _likeliest(
+    found: list[Candidate],
+    programs: Mapping[str, str],
+    setting: Setting,
+    lost: Mapping[str, Outcome],
+) -> Misconception | None:
+    """The candidate whose own wrong answers are the learner's in most tests, at least in half."""
+    shares = []
+    for candidate in found:
+        program = programs.get(candidate.signature.misconception.id)
+        if program is not None:
+            share = _share(candidate, program, setting, lost)
+            shares.append((share, candidate.fit, candidate))
+    if not shares:
+        return None
+    share, _, best = max(shares, key=lambda one: one[:2])
+    return best.signature.misconception if share >= _LEAST_SHARE else None
+
+
+def _share(
+    candidate: Candidate, program: str, setting: Setting, lost: Mapping[str, Outcome]
+) -> float:
+    """The share of the lost tests that a mistake loses in the same way."""
+    own = candidate.signature.test
+    chosen = [own, *(name for name in lost if name != own)][:_REPLAYED]
+    files = {**setting.sources.files, setting.sources.main: program}
+    there = replace(
+        setting,
+        items=[item for item in setting.items if name_of(item) in chosen],
+        sources=Sources(setting.sources.main, files),
+    )
+    theirs = {outcome.name: outcome for outcome in ExerciseRun(there).outcomes()}
+    same = [name for name in chosen if name in theirs and _same(theirs[name], lost[name])]
+    return len(same) / len(chosen) if own in same else 0.0
+
+
+def _same(left: Outcome, right: Outcome) -> bool:
+    """Whether two programs lost a test alike, line numbers apart."""
+    mine, theirs = left.verdict, right.verdict
+    if mine.ending != theirs.ending or not alike(mine.sketch, theirs.sketch):
+        return False
+    if mine.raised is not None and theirs.raised is not None:
+        return mine.raised.type_name == theirs.raised.type_name
+    return mine.observed == theirs.observed
