@@ -9,6 +9,7 @@ COURSE_FILE = "course.toml"
 EXERCISES = "exercises"
 SOLUTIONS = "solutions"
 GRADERS = "graders"
+THEORY = "theory"
 
 
 def day_file(day: str) -> str:
@@ -39,3 +40,8 @@ def mistakes_file(day: str, name: str) -> str:
 def variants_folder(day: str, name: str) -> str:
     """Return the path of the folder of other correct solutions."""
     return f"{GRADERS}/{day}/{name}.variants"
+
+
+def theory_file(day: str, page: str) -> str:
+    """Return the path of a page of theory."""
+    return f"{THEORY}/{day}/{page}.md"

@@ -73,10 +73,14 @@ class ExerciseTable(Table):
 
     `minutes` is the work of a learner who has read the day's theory; `files` are helper modules
     that may accompany the stub in its folder; `forbidden` are calls that would be no answer.
+    `core` exercises carry the day: the audit asks more of their suites. The stub of kind `write`
+    has holes to fill; that of kind `repair` is a program with bugs.
     """
 
     name: ExerciseName
     title: Line
+    core: bool = False
+    kind: Literal["write", "repair"] = "write"
     difficulty: Annotated[int, Field(ge=1, le=5)]
     minutes: Annotated[int, Field(ge=5, le=240)]
     prerequisites: DistinctRows[str] = ()

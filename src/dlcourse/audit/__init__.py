@@ -1,0 +1,1 @@
+"""How strong the suites are: solutions, stubs, mistakes, variants, mutants, trivial programs."""
