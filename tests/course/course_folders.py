@@ -26,6 +26,8 @@ hints = ["Look at the shapes.", "Think of the axis.", "Write `x.sum(0)`."]
 [[exercise]]
 name = "masked_sum"
 title = "A masked sum"
+core = true
+kind = "repair"
 difficulty = 2
 minutes = 30
 prerequisites = ["plain_sum"]

@@ -51,6 +51,7 @@ def test_an_exercise_holds_what_its_table_says(folder: CourseFolder) -> None:
     assert exercise.day == "day01_sums"
     assert exercise.title == "A masked sum"
     assert (exercise.difficulty, exercise.minutes) == (2, 30)
+    assert (exercise.core, exercise.kind) == (True, "repair")
     assert exercise.prerequisites == ("plain_sum",)
     assert exercise.theory == ("day01_sums/day01_002_masks#masks-and-their-shapes",)
     assert exercise.forbidden == ("torch.nansum",)
@@ -60,8 +61,9 @@ def test_an_exercise_holds_what_its_table_says(folder: CourseFolder) -> None:
 
 
 def test_what_is_not_said_has_a_default(folder: CourseFolder) -> None:
-    """An exercise that names no device runs on the CPU, and needs and forbids nothing."""
+    """An exercise is to be written, not core, runs on the CPU, needs and forbids nothing."""
     exercise = load_course(folder.root).exercises[0]
+    assert (exercise.core, exercise.kind) == (False, "write")
     assert exercise.devices == ("cpu",)
     assert exercise.prerequisites == exercise.theory == exercise.forbidden == exercise.files == ()
 

@@ -20,15 +20,18 @@ class Defect:
 
     `file` is relative to the course; `key` is a place inside it, or empty where the file as a
     whole is meant. `problem` continues the sentence that they begin; `remedy` says what to do.
+    `line` is counted from 1, or 0 where no line is known.
     """
 
     file: str
     key: str
     problem: str
     remedy: str
+    line: int = 0
 
     def __str__(self) -> str:
-        place = f"{self.file}: {self.key}" if self.key else self.file
+        file = f"{self.file}:{self.line}" if self.line else self.file
+        place = f"{file}: {self.key}" if self.key else file
         return _on_one_line(f"{place}: {self.problem}; {self.remedy}")
 
 
