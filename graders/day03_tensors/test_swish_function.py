@@ -88,6 +88,8 @@ def differentiate(
     if not y.requires_grad:
         pytest.fail("What should be differentiated is detached: it carries no graph.")
     gradients = torch.autograd.grad(y, inputs, upstream, create_graph=True, allow_unused=True)
+    if all(gradient is None for gradient in gradients):
+        pytest.fail("What should be differentiated depends on no input: its graph leads nowhere.")
     if any(gradient is None for gradient in gradients):
         pytest.fail("What should be differentiated does not depend on every input: it lost a path.")
     return gradients

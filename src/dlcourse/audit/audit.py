@@ -95,7 +95,7 @@ def _environment() -> Environment:
 
 
 def _too_few_killed(request: AuditRequest, audits: Sequence[ExerciseAudit]) -> Sequence[Finding]:
-    """4: at least 95 % of a whole course's mutants are killed, however well the rest is explained."""
+    """4: at least 95 % of a whole course's mutants are killed, however well the rest is told."""
     if len(audits) < len(request.course.exercises):
         return ()
     made = sum(audit.figures.mutants for audit in audits)

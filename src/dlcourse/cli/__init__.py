@@ -7,6 +7,7 @@ import sys
 import click
 
 from dlcourse import __version__
+from dlcourse.cli.audit import audit_command
 from dlcourse.cli.check import check_command
 from dlcourse.cli.doctor import doctor_command
 from dlcourse.cli.ends import run_to_status
@@ -28,6 +29,7 @@ def cli() -> None:
     """A deep-learning course with PyTorch that grades itself."""
 
 
+cli.add_command(audit_command)
 cli.add_command(check_command)
 cli.add_command(doctor_command)
 cli.add_command(list_command)

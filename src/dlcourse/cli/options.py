@@ -62,6 +62,22 @@ class CheckOptions:
         return shlex.join([*words, "--seed", str(seed)])
 
 
+@dataclass(frozen=True)
+class AuditOptions:
+    """What was typed after `dlcourse audit`."""
+
+    names: tuple[str, ...]
+    course: Path | None
+    seeds: int
+    jobs: int | None
+    changed: bool
+    ci: bool
+    budget: float
+    dry_run: bool
+    as_json: bool
+    html: Path | None
+
+
 def _test_name(typed: str) -> str:
     classes, colons, name = typed.rpartition("::")
     return f"{classes}{colons}test_{name.removeprefix('test_')}"

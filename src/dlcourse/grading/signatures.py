@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION: Final = 1
 
-_NUMBERS: Final = re.compile(r"\d[\d,.]*")
+_NUMBERS: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _CANDIDATES: Final = 6
 _LEAST_OVERLAP: Final = 0.2
 # Without the mistake's own code to compare with, only a near-perfect fit is told.

@@ -97,8 +97,16 @@ def _changes(parent: ast.AST, where: str) -> Iterator[_Change]:
                 yield from (_Change(slot, kind, where, new) for kind, new in operator(node))
         elif isinstance(node, ast.stmt):
             for change in statements.OPERATORS:
-                yield from (_Change(slot, kind, where, new) for kind, new in change(node))
+                if change is not statements.detached or not _is_outside_the_graph(parent, where):
+                    yield from (_Change(slot, kind, where, new) for kind, new in change(node))
         yield from _changes(node, _inside(node, where))
+
+
+def _is_outside_the_graph(parent: ast.AST, where: str) -> bool:
+    """Whether code runs where autograd does not look: `forward` of a `torch.autograd.Function`."""
+    if not isinstance(parent, ast.FunctionDef) or where.rpartition(".")[2] != "forward":
+        return False
+    return bool(parent.args.args) and parent.args.args[0].arg == "ctx"
 
 
 def _inside(node: ast.AST, where: str) -> str:
