@@ -32,6 +32,18 @@ lint: $(READY) ## check style, format and types
 		echo "$(BIN)/mypy $${folder}*.py"; $(BIN)/mypy $${folder}*.py; \
 	done
 
+.PHONY: audit
+audit: $(READY) ## prove how strong the suites are; writes audit.lock
+	$(BIN)/dlcourse audit
+
+.PHONY: audit-ci
+audit-ci: $(READY) ## audit what differs from audit.lock, and a rotating part of the rest
+	$(BIN)/dlcourse audit --ci
+
+.PHONY: audit-long
+audit-long: $(READY) ## audit everything on 200 seeds, which takes hours
+	$(BIN)/dlcourse audit --seeds 200 --dry-run
+
 .PHONY: format
 format: $(READY) ## repair style and format where that is safe
 	$(BIN)/ruff check --fix
@@ -57,7 +69,7 @@ clean: ## remove .venv and everything that was built
 
 .PHONY: help
 help: ## say what can be made
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -92,8 +92,8 @@ class Examination:
     def _right(self, suite: gates.Suite, first: Result) -> None:
         programs = [solution_of(self.exercise), *variants_of(self.exercise)]
         runs = range(FIRST_RUN, FIRST_RUN + self.seeds)
-        trials = [Trial(program, FIRST_RUN, isolation="test") for program in programs]
-        trials += [Trial(program, run) for program in programs for run in runs]
+        trials = [Trial(program, run) for program in programs for run in runs]
+        trials += [Trial(program, FIRST_RUN, isolation="test") for program in programs]
         self.right = [first, *self._graded(trials)]
         self.findings += gates.right_is_full(suite, self.right)
         alone = [one for one in self.right if one.trial.isolation == "exercise"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from dlcourse.audit.lines import line_of_error
 from dlcourse.audit.model import Finding
 from dlcourse.grading.report import Outcome
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from dlcourse.grading.report import TestReport
 
 _LONGEST: Final = 160
+_COLLECTED: Final = re.compile(r"cannot be collected \((.*)\): run", re.DOTALL)
 _LARGEST_SHARE: Final = 0.5
 
 
@@ -41,9 +44,15 @@ class Suite:
 def suite_runs(suite: Suite, result: Result) -> Iterator[Finding]:
     """0: the suite can be collected, and has tests that give points."""
     if result.problem is not None:
-        remedy = f"run `python {suite.file}` to see where"
-        problem = f"the suite cannot be run ({_short(result.problem)})"
-        yield suite.finding(0, "", problem, remedy)
+        match = _COLLECTED.search(result.problem)
+        reason = match[1] if match else result.problem
+        yield Finding(
+            gate=0,
+            file=suite.file,
+            line=line_of_error(suite.exercise.suite, reason),
+            problem=f"the suite cannot be run ({_short(reason)})",
+            remedy=f"run `python {suite.file}` to see more",
+        )
     elif not sum(test.points for test in result.tests):
         yield suite.finding(0, "", "no test gives a point", "write `@points(1)` above one")
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from dlcourse.course import Exercise
 
+_QUOTED: Final = re.compile(r"['\"`]([^'\"`]+)['\"`]")
 _ID: Final = re.compile(r"""^\s*id\s*=\s*["']([^"']+)["']""")
 
 
@@ -21,6 +22,20 @@ def lines_of_tests(suite: Path) -> dict[str, int]:
     except (SyntaxError, ValueError):
         return {}
     return {node.name: node.lineno for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def line_of_error(file: Path, message: str) -> int:
+    """Return the line of a Python file that an error of its import speaks of, or the first."""
+    text = file.read_text(encoding="utf-8")
+    try:
+        ast.parse(text)
+    except SyntaxError as error:
+        return error.lineno or 1
+    for name in _QUOTED.findall(message):
+        for number, line in enumerate(text.splitlines(), 1):
+            if name in line:
+                return number
+    return 1
 
 
 def lines_of_mistakes(exercise: Exercise) -> dict[str, int]:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LONGEST: Final = 100
-_SMALL: Final = (ast.Constant, ast.Name, ast.Slice)
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def mutants_of(source: str) -> tuple[Mutant, ...]:
     found: list[Mutant] = []
     programs = {ast.unparse(tree)}
     numbers: dict[str, int] = {}
-    for change in _changes(tree, "<module>"):
+    for change in _changes(tree, "<module>", tree):
         mutant = change.made(tree)
         if mutant is None or mutant.source in programs:
             continue
@@ -62,19 +61,22 @@ def mutants_of(source: str) -> tuple[Mutant, ...]:
 
 @dataclass(frozen=True)
 class _Change:
-    """One change that could be made, to the node that stands in `slot` now."""
+    """One change that could be made, to the node that stands in `slot` now.
+
+    A number or a name alone says little: it is shown with its `holder`.
+    """
 
     slot: Slot
     kind: str
     where: str
+    holder: ast.AST
     new: ast.expr | list[ast.stmt]
 
     def made(self, tree: ast.Module) -> Mutant | None:
         """The mutant; None where the changed source is no program."""
         old = self.slot.node
         new = self.new if isinstance(self.new, ast.expr) else _block(self.new)
-        # A number or a name alone says little: it is shown with what it stands in.
-        around = self.slot.parent if isinstance(old, _SMALL) else None
+        around = self.holder if _is_small(old) else None
         line, before = old.lineno, _line(around or old)
         with swapped(self.slot, new):
             source = ast.unparse(ast.fix_missing_locations(tree))
@@ -86,20 +88,39 @@ class _Change:
         return Mutant(self.kind, self.where, line, before, after, source)
 
 
-def _changes(parent: ast.AST, where: str) -> Iterator[_Change]:
+def _changes(parent: ast.AST, where: str, holder: ast.AST) -> Iterator[_Change]:
     """Yield the changes in and below a node, in the order of the source."""
     for slot in slots(parent):
         node = slot.node
         if not _is_judged(slot):
             continue
-        if isinstance(node, ast.expr):
-            for operator in expressions.OPERATORS:
-                yield from (_Change(slot, kind, where, new) for kind, new in operator(node))
-        elif isinstance(node, ast.stmt):
-            for change in statements.OPERATORS:
-                if change is not statements.detached or not _is_outside_the_graph(parent, where):
-                    yield from (_Change(slot, kind, where, new) for kind, new in change(node))
-        yield from _changes(node, _inside(node, where))
+        for kind, new in _ways(node, parent, where):
+            yield _Change(slot, kind, where, holder, new)
+        inside = holder if _is_small(node) else node
+        yield from _changes(node, _inside(node, where), inside)
+
+
+def _ways(
+    node: ast.AST, parent: ast.AST, where: str
+) -> Iterator[tuple[str, ast.expr | list[ast.stmt]]]:
+    """Yield what could stand in the place of a node."""
+    if isinstance(node, ast.expr):
+        for operator in expressions.OPERATORS:
+            yield from operator(node)
+    elif isinstance(node, ast.stmt):
+        for change in statements.OPERATORS:
+            if change is not statements.detached or not _is_outside_the_graph(parent, where):
+                yield from change(node)
+
+
+def _is_small(node: ast.AST) -> bool:
+    """Whether a node is a number, a name or a part of a call, which say little by themselves."""
+    match node:
+        case ast.UnaryOp(operand=operand):
+            return _is_small(operand)
+        case ast.Constant() | ast.Name() | ast.Slice() | ast.keyword():
+            return True
+    return False
 
 
 def _is_outside_the_graph(parent: ast.AST, where: str) -> bool:
@@ -149,7 +170,10 @@ def _block(statements_: list[ast.stmt]) -> ast.stmt:
 
 
 def _line(node: ast.AST) -> str:
-    """The code of a node on one line, cut where it is long."""
+    """The code of a node on one line, without its middle where it is long."""
     lines = [line.strip() for line in ast.unparse(node).splitlines()]
     text = " ".join(lines)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 4]} ..."
+    if len(text) <= _LONGEST:
+        return text
+    half = (_LONGEST - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
