@@ -28,8 +28,7 @@ def multinomial(
 ) -> torch.Tensor:
     """Draw categories rightly."""
     weights = torch.tensor(probabilities)
-    drawn: torch.Tensor = weights.multinomial(draws, replacement=True, generator=generator)
-    return drawn
+    return weights.multinomial(draws, replacement=True, generator=generator)
 
 
 def told(check: Callable[[], None]) -> str:
@@ -41,7 +40,8 @@ def told(check: Callable[[], None]) -> str:
 
 def normal_cdf(x: torch.Tensor) -> torch.Tensor:
     """Return the distribution function of the standard normal distribution."""
-    return torch.special.ndtr(x)
+    below: torch.Tensor = torch.special.ndtr(x)
+    return below
 
 
 def test_right_frequencies_pass_on_every_seed() -> None:

@@ -9,16 +9,28 @@ from dlcourse.testing.allowed import (
     assert_operations_at_most,
     assert_saves_at_most,
 )
+from dlcourse.testing.conformance import assert_any_strides, assert_follows_dtype, assert_refused
 from dlcourse.testing.gradchecks import assert_gradcheck, assert_gradgradcheck
 from dlcourse.testing.gradients import (
     assert_gradients_match,
     assert_nonzero_gradient,
     assert_zero_gradient,
 )
-from dlcourse.testing.inputs import magnitudes, odd_shapes, strided
+from dlcourse.testing.inputs import (
+    FLOATING,
+    each_dtype,
+    extremes,
+    kernel_sizes,
+    magnitudes,
+    masks,
+    odd_shapes,
+    spread_logits,
+    strided,
+    ties,
+)
 from dlcourse.testing.markers import fresh, in_worker, points, requires
 from dlcourse.testing.mismatch import Mismatch
-from dlcourse.testing.purity import assert_pure
+from dlcourse.testing.purity import assert_pure, assert_view_of
 from dlcourse.testing.randomness import assert_reproducible, spawn
 from dlcourse.testing.statistics import assert_frequencies, assert_rate, assert_sampled_from
 from dlcourse.testing.student import Solution, Student
@@ -27,12 +39,15 @@ from dlcourse.testing.values import assert_values_match
 from dlcourse.testing.watching import Watched, watch
 
 __all__ = [
+    "FLOATING",
     "Mismatch",
     "NotMirrored",
     "Solution",
     "Student",
     "Watched",
     "assert_allowed",
+    "assert_any_strides",
+    "assert_follows_dtype",
     "assert_frequencies",
     "assert_gradcheck",
     "assert_gradgradcheck",
@@ -42,19 +57,27 @@ __all__ = [
     "assert_operations_at_most",
     "assert_pure",
     "assert_rate",
+    "assert_refused",
     "assert_reproducible",
     "assert_sampled_from",
     "assert_saves_at_most",
     "assert_values_match",
+    "assert_view_of",
     "assert_zero_gradient",
+    "each_dtype",
+    "extremes",
     "fresh",
     "in_worker",
+    "kernel_sizes",
     "magnitudes",
+    "masks",
     "odd_shapes",
     "points",
     "requires",
     "spawn",
+    "spread_logits",
     "strided",
+    "ties",
     "tolerance",
     "watch",
 ]
