@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dlcourse.sandbox.not_mirrored import NotMirrored
+from dlcourse.testing import ranks
 from dlcourse.testing.allowed import (
     assert_allowed,
     assert_largest_at_most,
@@ -10,6 +11,13 @@ from dlcourse.testing.allowed import (
     assert_saves_at_most,
 )
 from dlcourse.testing.conformance import assert_any_strides, assert_follows_dtype, assert_refused
+from dlcourse.testing.distributed import (
+    Event,
+    RanksRun,
+    assert_holds_at_most,
+    assert_sends_at_most,
+    run_ranks,
+)
 from dlcourse.testing.gradchecks import assert_gradcheck, assert_gradgradcheck
 from dlcourse.testing.gradients import (
     assert_gradients_match,
@@ -40,8 +48,10 @@ from dlcourse.testing.watching import Watched, watch
 
 __all__ = [
     "FLOATING",
+    "Event",
     "Mismatch",
     "NotMirrored",
+    "RanksRun",
     "Solution",
     "Student",
     "Watched",
@@ -52,6 +62,7 @@ __all__ = [
     "assert_gradcheck",
     "assert_gradgradcheck",
     "assert_gradients_match",
+    "assert_holds_at_most",
     "assert_largest_at_most",
     "assert_nonzero_gradient",
     "assert_operations_at_most",
@@ -61,6 +72,7 @@ __all__ = [
     "assert_reproducible",
     "assert_sampled_from",
     "assert_saves_at_most",
+    "assert_sends_at_most",
     "assert_values_match",
     "assert_view_of",
     "assert_zero_gradient",
@@ -73,7 +85,9 @@ __all__ = [
     "masks",
     "odd_shapes",
     "points",
+    "ranks",
     "requires",
+    "run_ranks",
     "spawn",
     "spread_logits",
     "strided",
