@@ -10,6 +10,7 @@ from dlcourse import __version__
 from dlcourse.cli.check import check_command
 from dlcourse.cli.doctor import doctor_command
 from dlcourse.cli.ends import run_to_status
+from dlcourse.cli.hint import hint_command
 from dlcourse.cli.list import list_command
 from dlcourse.cli.new import new_command
 
@@ -31,6 +32,7 @@ def cli() -> None:
 
 cli.add_command(check_command)
 cli.add_command(doctor_command)
+cli.add_command(hint_command)
 cli.add_command(list_command)
 cli.add_command(new_command)
 
