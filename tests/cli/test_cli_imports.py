@@ -39,6 +39,7 @@ def test_the_command_line_loads_click_alone() -> None:
     [
         "from dlcourse.cli.listing import print_list; print_list(None, (), as_json=False)",
         "import dlcourse.cli.checking, dlcourse.reports.terminal",
+        "import dlcourse.cli.creating, dlcourse.cli.hinting, dlcourse.audit.form",
         "from dlcourse.cli.doctoring import run_doctor; run_doctor(None, 'none', as_json=False)",
     ],
 )

@@ -9,6 +9,7 @@ import click
 from dlcourse.cli.output import open_output, write_document
 from dlcourse.cli.workplace import announcement, find_workplace, require_files
 from dlcourse.course import find_course, load_course
+from dlcourse.course.progress import ProgressFile
 from dlcourse.grading.check import Request, check, hidden_paths
 from dlcourse.grading.job import GraderSettings
 from dlcourse.grading.report import Outcome
@@ -43,9 +44,12 @@ def run_check(grader: GraderProcess, options: CheckOptions) -> int:
     if not secret.kept:
         click.echo(_NOT_REPEATABLE.format(secret_path()), err=True)
     if options.as_json:
-        return exit_status(_print_json(request, grader))
-    replay = options.replay(request.run) if secret.kept else None
-    return exit_status(_print_page(request, grader, replay))
+        report = _print_json(request, grader)
+    else:
+        report = _print_page(request, grader, options.replay(request.run) if secret.kept else None)
+    if options.workdir is None:  # another folder's files may be somebody else's
+        _remember(request, report)
+    return exit_status(report)
 
 
 def exit_status(report: Report) -> int:
@@ -54,6 +58,27 @@ def exit_status(report: Report) -> int:
     if counts[Outcome.BROKEN]:
         return 3
     return int(counts[Outcome.FAILED] + counts[Outcome.ERROR] > 0)
+
+
+def _remember(request: Request, report: Report) -> None:
+    """Keep which mistake each exercise looks like, for `dlcourse hint`."""
+    kept = ProgressFile(request.workdir)
+    news = {
+        each.exercise: {"misconception": seen}
+        for each in report.exercises
+        # A part of the tests that fits no mistake says nothing of the rest.
+        if ((seen := _likeliest(each)) or not request.only)
+        and seen != kept.progress.of(each.exercise).misconception
+    }
+    if news:
+        kept.keep(kept.progress.updated(news))
+    for complaint in kept.complaints:
+        click.echo(complaint, err=True)
+
+
+def _likeliest(exercise: ExerciseReport) -> str | None:
+    told = (exercise.misconception, *(test.misconception for test in exercise.tests))
+    return next((misconception.id for misconception in told if misconception), None)
 
 
 def _read(options: CheckOptions) -> Request:

@@ -23,7 +23,20 @@ _PACKAGE = Path(dlcourse.__file__).resolve().parent
 
 def is_built_in(course: Course) -> bool:
     """Whether the course lies inside the installed program, where nobody should work."""
-    return course.root.is_relative_to(_PACKAGE)
+    return _is_inside(course.root)
+
+
+def require_own(root: Path) -> None:
+    """Raise UsageError where the course lies inside the installed program: it is not to change."""
+    if _is_inside(root):
+        raise UsageError(
+            f"the course in `{root}` belongs to the installed program: name one of your own with"
+            f" `--course FOLDER`."
+        )
+
+
+def _is_inside(root: Path) -> bool:
+    return root.is_relative_to(_PACKAGE)
 
 
 def find_workplace(course: Course) -> Path:

@@ -12,6 +12,8 @@ from dlcourse.course.suggestion import nearest
 from dlcourse.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dlcourse.course.model import Course, Day, Exercise
 
 _NUMBER = re.compile(r"(?:day)?([0-9]{1,3})")
@@ -39,6 +41,22 @@ def resolve(course: Course, text: str) -> tuple[Exercise, ...]:
     return found
 
 
+def find_day(course: Course, text: str) -> Day:
+    """Return the day that `text` stands for: `day03`, `3` or `day03_tensors`.
+
+    Raises:
+        UsageError: the course has no such day.
+    """
+    found = next(_days(course, text), None)
+    if found is None:
+        near = nearest(text, [day.folder for day in course.days])
+        offer = f"did you mean `{near}`? Make a new day" if near else "make it"
+        raise UsageError(
+            f"`{text}` is no day here: {offer} with `dlcourse new day NN SLUG --title TITLE`."
+        )
+    return found
+
+
 def _parts(text: str) -> list[str]:
     parts = list(PurePosixPath(text).parts)
     if EXERCISES in parts[:-1]:
@@ -48,10 +66,13 @@ def _parts(text: str) -> list[str]:
 
 
 def _day(course: Course, word: str) -> tuple[Exercise, ...]:
+    return next((_held(day, word) for day in _days(course, word)), ())
+
+
+def _days(course: Course, word: str) -> Iterator[Day]:
     number = _NUMBER.fullmatch(word)
     wanted = int(number[1]) if number else None
-    days = (day for day in course.days if word == day.folder or wanted == day.number)
-    return next((_held(day, word) for day in days), ())
+    return (day for day in course.days if word == day.folder or wanted == day.number)
 
 
 def _held(day: Day, word: str) -> tuple[Exercise, ...]:

@@ -22,12 +22,17 @@ _ASIDE = (".mistakes.toml", ".signatures.json", ".variants")
 def day_folders(root: Path, found: list[Defect]) -> list[str]:
     """Return the names of the day folders in order, and add what is wrong with them to `found`."""
     folders = _folders(root / layout.EXERCISES)
-    days = [folder for folder in folders if _DAY.fullmatch(folder)]
+    days = list(filter(is_day_folder, folders))
     found.extend(_misnamed(folder) for folder in folders if folder not in days)
     found.extend(_numbered_twice(days))
     if not days:
         found.append(Defect(layout.EXERCISES, "", "holds no day", "add a folder `day01_SLUG`"))
     return days
+
+
+def is_day_folder(name: str) -> bool:
+    """Whether a folder of this name is a day's: `dayNN_slug`."""
+    return _DAY.fullmatch(name) is not None
 
 
 def twin_defects(root: Path, days: Sequence[str]) -> Iterator[Defect]:

@@ -25,7 +25,8 @@ def feedback(test: TestReport, *, margin: str) -> tuple[Line, ...]:
     """Return the lines beneath `test`; none if it passed. `margin` marks what was printed."""
     if test.outcome is Outcome.PASSED:
         return ()
-    return (*_likely(test.misconception), *_seen(test), *_printed(test.output, margin))
+    explained = likely(test.misconception, _INDENT) if test.misconception else ()
+    return (*explained, *_seen(test), *_printed(test.output, margin))
 
 
 def without_hint(test: TestReport) -> TestReport:
@@ -36,17 +37,16 @@ def without_hint(test: TestReport) -> TestReport:
     return test.model_copy(update={"misconception": named})
 
 
-def _likely(misconception: Misconception | None) -> Iterator[Line]:
-    if misconception is None:
-        return
-    yield Line((Span(misconception.text),), _INDENT, Span("Likely: ", "bold yellow"))
+def likely(misconception: Misconception, indent: int) -> Iterator[Line]:
+    """Yield the lines that explain a misconception, and where to read about it."""
+    yield Line((Span(misconception.text),), indent, Span("Likely: ", "bold yellow"))
     if misconception.hint:
-        yield Line((Span(misconception.hint),), _INDENT, Span("Hint:   ", "yellow"))
+        yield Line((Span(misconception.hint),), indent, Span("Hint:   ", "yellow"))
     if misconception.anchor:
         page, mark, section = misconception.anchor.partition("#")
-        yield Line((Span(page, "cyan"),), _INDENT, Span("Read:   ", "yellow"))
+        yield Line((Span(page, "cyan"),), indent, Span("Read:   ", "yellow"))
         if section:
-            yield Line((Span(mark + section, "cyan"),), _INDENT, Span("        "))
+            yield Line((Span(mark + section, "cyan"),), indent, Span("        "))
 
 
 def _seen(test: TestReport) -> Iterator[Line]:
