@@ -101,18 +101,6 @@ def test_mistake_loses_its_test(bench: Bench, exercise: Exercise, mistake: Mista
     assert not [sentence for sentence in told if "is of no use" in sentence]
 
 
-def test_nothing_is_left_to_the_author() -> None:
-    """No file of the course holds a place that a scaffold marked for its author."""
-    files = [
-        path
-        for tree in ("exercises", "solutions", "graders")
-        for path in (COURSE.root / tree).rglob("*")
-        if path.suffix in {".py", ".toml"}
-    ]
-    left = [path.name for path in files if "TODO(author)" in path.read_text(encoding="utf-8")]
-    assert left == []
-
-
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_exercise_has_variants_and_mistakes(exercise: Exercise) -> None:
     """A core exercise has at least one variant and three planted mistakes."""
