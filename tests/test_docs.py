@@ -14,7 +14,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 NAMES = sorted(
     set(
         re.findall(
-            r"`((?:course|sandbox|testing|grading|reports|cli)(?:\.\w+)+)`",
+            r"`((?:course|sandbox|testing|grading|reports|audit|cli)(?:\.\w+)+)`",
             (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"),
         )
     )

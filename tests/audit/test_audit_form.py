@@ -122,3 +122,15 @@ def test_equal_headings_are_counted() -> None:
 def test_the_exercises_of_this_course_are_tidy() -> None:
     """No exercise of the repository has a defect of form."""
     assert list(map(str, form(ROOT).defects)) == []
+
+
+def test_nothing_is_left_to_the_author() -> None:
+    """No file of the course holds a place that a scaffold marked for its author."""
+    files = [
+        path
+        for tree in ("exercises", "solutions", "graders")
+        for path in (ROOT / tree).rglob("*")
+        if path.suffix in {".py", ".toml"}
+    ]
+    left = [path.name for path in files if "TODO(author)" in path.read_text(encoding="utf-8")]
+    assert left == []

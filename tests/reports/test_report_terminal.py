@@ -71,6 +71,37 @@ def test_each_test_is_shown_as_it_finishes() -> None:
         assert file.getvalue().count("✓") == number
 
 
+def test_the_misconception_that_fits_comes_before_the_lost_tests() -> None:
+    """Tests stream until one is lost; that one and the rest wait, and follow what explains them."""
+    exercise = _report("misconception").exercises[0]
+    file = io.StringIO()
+    terminal = TerminalReport(_console(file))
+    terminal.exercise_started(exercise.exercise, exercise.title, exercise.file)
+    for test in exercise.tests:
+        terminal.test_finished(test)
+    assert file.getvalue().count("✓") == 1
+    assert "✗" not in file.getvalue()
+    terminal.exercise_finished(exercise)
+    shown = file.getvalue()
+    assert shown.count("Likely:") == shown.count("Hint:") == 1
+    assert shown.index("Likely:") < shown.index("✗")
+    assert shown.count("✓") == 3
+
+
+def test_lost_tests_of_an_unknown_mistake_are_shown_at_the_end() -> None:
+    """Where no misconception fits, the tests that waited are shown without one."""
+    exercise = _with_tests(_test(Outcome.FAILED, observed=["Odd."]), _test()).exercises[0]
+    file = io.StringIO()
+    terminal = TerminalReport(_console(file))
+    terminal.exercise_started(exercise.exercise, exercise.title, exercise.file)
+    for test in exercise.tests:
+        terminal.test_finished(test)
+    terminal.exercise_finished(exercise)
+    shown = file.getvalue()
+    assert "Likely:" not in shown
+    assert shown.index("✗") < shown.index("Odd.") < shown.index("✓")
+
+
 def test_streaming_and_rendering_agree() -> None:
     """What was streamed reads as the same report rendered at its end."""
     report = _report("many")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from dlcourse.grading.report import Outcome
-from dlcourse.reports.feedback import feedback, without_hint
+from dlcourse.reports.feedback import feedback, likely, without_hint
 from dlcourse.reports.page import Line, Page, Span
 from dlcourse.reports.summary import STYLES, write_bar, write_summary
 from dlcourse.reports.wording import duration, points
@@ -14,9 +14,10 @@ from dlcourse.reports.wording import duration, points
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dlcourse.grading.report import ExerciseReport, Report, TestReport
+    from dlcourse.grading.report import ExerciseReport, Misconception, Report, TestReport
 
 _UNCOUNTED: Final = {Outcome.SKIPPED, Outcome.BROKEN}
+_LOST: Final = {Outcome.FAILED, Outcome.ERROR}
 _QUIET: Final = {Outcome.PASSED, Outcome.SKIPPED}
 _WORD_WIDTH: Final = max(len(outcome) for outcome in Outcome)
 
@@ -36,11 +37,16 @@ def render(report: Report, console: Console, *, replay: str | None = None) -> No
 
 @dataclass
 class _Shown:
-    """What the exercise being written has shown already, and need not say twice."""
+    """What the exercise being written has shown already, and need not say twice.
+
+    `held` are the tests from the first lost one on: the misconception stands before them, and is
+    known when all have ended.
+    """
 
     problem: str | None = None
     feedback: tuple[Line, ...] = ()
     misconceptions: set[str] = field(default_factory=set)
+    held: list[TestReport] = field(default_factory=list)
 
 
 class TerminalReport:
@@ -67,17 +73,32 @@ class TerminalReport:
             self._write_problem(problem)
 
     def test_finished(self, test: TestReport) -> None:
-        """Write the line of one test, and beneath it why it did not pass."""
+        """Write the line of one test, and beneath it why it did not pass.
+
+        Once a test is lost, it and those after it wait for the end of the exercise.
+        """
         if self._shown.problem is not None:
             self._write_not_run(test, self._shown.problem)
-            return
+        elif self._shown.held or test.outcome in _LOST:
+            self._shown.held.append(test)
+        else:
+            self._write_whole(test)
+
+    def _write_whole(self, test: TestReport) -> None:
         lines = self._feedback(test)
         repeated = lines != () and lines == self._shown.feedback
         self._write_test(test, note=" (as above)" if repeated else "")
         self._write_feedback(test)
 
     def exercise_finished(self, exercise: ExerciseReport) -> None:
-        """Write the exercise's bar, and its problem if nothing has told it yet."""
+        """Write the misconception that fits, the tests that waited for it, and the bar.
+
+        Its problem is written, too, if nothing has told it yet.
+        """
+        if exercise.misconception is not None:
+            self._write_misconception(exercise.misconception)
+        for test in self._shown.held:
+            self._write_whole(test)
         told = {sentence for test in exercise.tests for sentence in test.observed}
         told.add(self._shown.problem or "")
         if exercise.problem is not None and exercise.problem not in told:
@@ -89,6 +110,13 @@ class TerminalReport:
     def finished(self, report: Report) -> None:
         """Write totals, confinement, claims and the seed."""
         write_summary(self._page, report, self._replay)
+
+    def _write_misconception(self, misconception: Misconception) -> None:
+        self._shown.misconceptions.add(misconception.id)
+        self._page.blank()
+        for line in likely(misconception, 2):
+            self._page.write(line)
+        self._page.blank()
 
     def _write_problem(self, problem: str) -> None:
         self._shown.problem = problem
