@@ -24,6 +24,7 @@ from dlcourse.testing.gradients import (
     assert_nonzero_gradient,
     assert_zero_gradient,
 )
+from dlcourse.testing.guards import GuardedCall, assert_guards_intact, call_guarded
 from dlcourse.testing.inputs import (
     FLOATING,
     each_dtype,
@@ -49,6 +50,7 @@ from dlcourse.testing.watching import Watched, watch
 __all__ = [
     "FLOATING",
     "Event",
+    "GuardedCall",
     "Mismatch",
     "NotMirrored",
     "RanksRun",
@@ -62,6 +64,7 @@ __all__ = [
     "assert_gradcheck",
     "assert_gradgradcheck",
     "assert_gradients_match",
+    "assert_guards_intact",
     "assert_holds_at_most",
     "assert_largest_at_most",
     "assert_nonzero_gradient",
@@ -76,6 +79,7 @@ __all__ = [
     "assert_values_match",
     "assert_view_of",
     "assert_zero_gradient",
+    "call_guarded",
     "each_dtype",
     "extremes",
     "fresh",
