@@ -5,7 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dlcourse.testing.inputs import magnitudes, odd_shapes, strided
+from dlcourse.testing import (
+    FLOATING,
+    each_dtype,
+    extremes,
+    kernel_sizes,
+    magnitudes,
+    masks,
+    odd_shapes,
+    spread_logits,
+    strided,
+    ties,
+)
 from dlcourse.testing.replicas import replica, replicas
 
 
@@ -98,3 +109,67 @@ def test_replicas_reach_into_containers() -> None:
     assert torch.equal(zeros, torch.zeros(1))
     assert copy[1][1] == 3
     assert copy[1][2] is gen
+
+
+def seeded() -> torch.Generator:
+    """Return a generator."""
+    return torch.Generator().manual_seed(1)
+
+
+@pytest.mark.parametrize("dtype", FLOATING)
+def test_extremes_are_finite_and_at_the_edges(dtype: torch.dtype) -> None:
+    """The largest number doubled is infinite, the smallest is not zero; both signs are there."""
+    values = extremes(dtype)
+    assert values.dtype is dtype
+    assert bool(torch.isfinite(values).all())
+    assert bool((2 * values.max()).isinf())
+    assert float(values[2]) == torch.finfo(dtype).tiny > 0
+    assert torch.equal(values[4:], -values[:4])
+
+
+def test_the_same_draw_comes_in_each_dtype() -> None:
+    """Floating tensors are rounded and keep their requires_grad, the rest is handed on."""
+    x = torch.tensor([1 / 3, 300.0], dtype=torch.float64, requires_grad=True)
+    mask = torch.tensor([True, False])
+    seen = list(each_dtype(x, mask, 0.5))
+    assert [dtype for dtype, _ in seen] == list(FLOATING)
+    for dtype, (rounded, same, number) in seen:
+        assert rounded.dtype is dtype
+        assert rounded.requires_grad
+        assert rounded.is_leaf
+        assert torch.equal(rounded, x.to(dtype))
+        assert same is mask
+        assert number == 0.5
+
+
+def test_spread_logits_make_a_softmax_far_from_uniform() -> None:
+    """The likeliest class of most rows has more than half, and rows are shifted."""
+    logits = spread_logits(seeded(), (200, 6))
+    assert logits.dtype is torch.float64
+    likeliest = logits.softmax(-1).max(-1).values
+    assert float((likeliest > 0.5).double().mean()) > 0.8
+    assert float(logits.mean(-1).std()) > 3
+
+
+def test_masks_are_what_their_names_say() -> None:
+    """Each pattern holds for every row, and the random one leaves something."""
+    patterns = dict(masks(seeded(), (2, 7, 5)))
+    assert not patterns["nothing masked"].any()
+    assert patterns["everything masked"].all()
+    assert int(patterns["one row masked"].all(-1).sum()) == 1
+    assert int(patterns["one row masked"].sum()) == 5
+    assert bool((patterns["one left"].sum(-1) == 4).all())
+    assert bool(patterns["random"].any())
+    assert not patterns["random"].all(-1).any()
+    assert {mask.shape for mask in patterns.values()} == {(2, 7, 5)}
+
+
+def test_ties_have_equals() -> None:
+    """There are fewer values than elements."""
+    assert set(ties(seeded(), (50,)).tolist()) == {0.0, 1.0, 2.0}
+
+
+def test_kernel_sizes_surround_the_block() -> None:
+    """The last one is a prime beyond two blocks."""
+    assert kernel_sizes(64) == [1, 63, 64, 65, 131]
+    assert kernel_sizes(2) == [1, 2, 3, 5]

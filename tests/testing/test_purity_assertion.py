@@ -9,7 +9,7 @@ import torch
 
 from dlcourse.sandbox.observe import observe
 from dlcourse.testing.mismatch import Mismatch
-from dlcourse.testing.purity import assert_pure
+from dlcourse.testing.purity import assert_pure, assert_view_of
 from dlcourse.testing.replicas import replicas
 
 if TYPE_CHECKING:
@@ -146,3 +146,16 @@ def test_every_dtype_is_compared_by_its_bytes(dtype: torch.dtype) -> None:
     """Scalars and empty tensors of every dtype are compared."""
     assert_pure(Local(lambda *_: None), torch.ones((), dtype=dtype), torch.ones(0, 2, dtype=dtype))
     refused(lambda value: value.zero_() is None, torch.ones((), dtype=dtype))
+
+
+def test_a_view_shares_the_memory_of_the_named_argument() -> None:
+    """A view of another argument is none of this one, and neither is a copy."""
+    assert_view_of(Local(lambda a, _: a.T), x(), x())
+    assert_view_of(Local(lambda _, *, b: b[1:]), x(), b=x(), of="b")
+    for wrong in (lambda a, _: a.clone(), lambda _, b: b, lambda a, _: a.reshape(-1)):
+        with pytest.raises(Mismatch) as caught:
+            assert_view_of(Local(wrong), x(), x())
+        told = "The result shares no memory with the 1st argument: return a view."
+        assert caught.value.observed == (told,)
+    with pytest.raises(Mismatch, match="changed in place"):
+        assert_view_of(Local(lambda a: a.mul_(2)), x())

@@ -7,7 +7,8 @@ import inspect
 import math
 import textwrap
 from collections.abc import Callable
-from typing import Any, TypeVar
+from types import ModuleType
+from typing import Any, Final, TypeAlias, TypeVar, overload
 
 import pytest
 
@@ -16,6 +17,9 @@ from dlcourse.testing.student import Student, drive
 _Test = TypeVar("_Test", bound=Callable[..., None])
 
 DEFAULT_POINTS = 1.0
+
+Used: TypeAlias = Callable[..., Any] | ModuleType
+_FUTURE: Final = "from __future__ import annotations\n"
 
 
 def points(value: float) -> Callable[[_Test], _Test]:
@@ -44,9 +48,9 @@ def fresh(test: _Test) -> _Test:
 class WorkerFunction:
     """A function of a suite that runs beside graded code."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], uses: tuple[Used, ...] = ()) -> None:
         self.name = function.__name__
-        self.source = _bare_source(function)
+        self.source = "\n\n".join([*map(_bare_source, uses), _bare_source(function)])
         self.__doc__ = function.__doc__
 
     def __call__(self, student: Student, *arguments: Any, **keywords: Any) -> Any:
@@ -54,19 +58,39 @@ class WorkerFunction:
         return drive(student, self.name, self.source, arguments, keywords)
 
 
-def in_worker(function: Callable[..., Any]) -> WorkerFunction:
+@overload
+def in_worker(function: Callable[..., Any]) -> WorkerFunction: ...
+
+
+@overload
+def in_worker(*, uses: tuple[Used, ...]) -> Callable[[Callable[..., Any]], WorkerFunction]: ...
+
+
+def in_worker(
+    function: Callable[..., Any] | None = None, *, uses: tuple[Used, ...] = ()
+) -> WorkerFunction | Callable[[Callable[..., Any]], WorkerFunction]:
     """Send a function as source and run it beside graded code.
 
-    Its first parameter is the submission's module; it sees `torch`, `math` and its arguments,
-    and returns plain values. Its source is public to graded code, so it must hold no expected
-    value, and its result is a claim.
+    Its first parameter is the submission's module; it sees `torch`, `math`, its arguments and what
+    it `uses`, and returns plain values. Its source is public to graded code, so it must hold no
+    expected value, and its result is a claim.
+
+    `@in_worker(uses=(helper, Recorder, ranks))` sends functions, classes and modules along, in this
+    order. A module is sent whole; it may import what a worker has: the standard library and torch.
     """
-    return WorkerFunction(function)
+    if function is None:
+        return lambda decorated: WorkerFunction(decorated, uses)
+    return WorkerFunction(function, uses)
 
 
-def _bare_source(function: Callable[..., Any]) -> str:
-    """The function's source without its decorators."""
-    source = textwrap.dedent(inspect.getsource(function))
+def _bare_source(used: Used) -> str:
+    """The source of a definition without its decorators, or of a module."""
+    source = textwrap.dedent(inspect.getsource(used))
+    if isinstance(used, ModuleType):
+        # The driver as a whole begins with this line, and it may stand nowhere else.
+        return source.replace(_FUTURE, "")
     (definition,) = ast.parse(source).body
-    assert isinstance(definition, ast.FunctionDef)
+    assert isinstance(definition, ast.FunctionDef | ast.ClassDef)
+    if isinstance(definition, ast.ClassDef):
+        return source
     return "\n".join(source.splitlines()[definition.lineno - 1 :]) + "\n"

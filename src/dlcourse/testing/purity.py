@@ -51,3 +51,16 @@ def assert_pure(f: Observable, *args: Any, may_alias: bool = False, **kwargs: An
 def argument_name(key: Key) -> str:
     """Return the words that a sentence has for an argument: its place, counted from 1, or name."""
     return f"the argument `{key}`" if isinstance(key, str) else f"the {ordinal(key + 1)} argument"
+
+
+def assert_view_of(f: Observable, *args: Any, of: Key = 0, **kwargs: Any) -> None:
+    """Assert that the result of a call is a view: it shares the memory of one argument.
+
+    `of` is the argument's place, counted from 0, or its name. Nothing may be changed in place.
+
+    Raises:
+        Mismatch: the result has memory of its own, or something was changed.
+    """
+    assert_pure(f, *args, may_alias=True, **kwargs)
+    if of not in {key for _, key in f.observed(*args, **kwargs).aliases}:
+        raise Mismatch(f"The result shares no memory with {argument_name(of)}: return a view.")
