@@ -130,5 +130,5 @@ def _dropped(weights: Tensor, p: float, gen: torch.Generator | None) -> Tensor:
         return weights
     if p == 1:  # nothing is left to grow
         return torch.zeros_like(weights)
-    draws = torch.rand(weights.shape, generator=gen, dtype=weights.dtype, device=weights.device)
+    draws = torch.rand(weights.shape, generator=gen, device=weights.device)
     return weights * (draws >= p) / (1 - p)
