@@ -69,8 +69,6 @@ class MHA(nn.Module):
         super().__init__()
         if num_heads < 1 or embed_dim % num_heads != 0:
             raise ValueError(f"`num_heads` ({num_heads}) must divide `embed_dim` ({embed_dim})")
-        if not 0 <= p <= 1:
-            raise ValueError(f"`p` must be in [0, 1], not {p}")
         linear = partial(nn.Linear, bias=bias, device=device, dtype=dtype)
         kdim = embed_dim if kdim is None else kdim
         self.num_heads = num_heads
@@ -78,7 +76,7 @@ class MHA(nn.Module):
         self.k_proj = linear(kdim, embed_dim)
         self.v_proj = linear(kdim, embed_dim)
         self.out_proj = linear(embed_dim, embed_dim)
-        self.dropout = nn.Dropout(p)
+        self.dropout = nn.Dropout(p)  # which refuses a p that is no probability
 
     def forward(
         self,
