@@ -159,7 +159,7 @@ def test_the_gate_alone_goes_through_silu(
 def test_every_tensor_gets_its_gradient(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
-    """x and the three matrices get their derivatives under a random upstream."""
+    """Tokens and the three matrices get their derivatives under a random upstream."""
     cases = [draw_case(gen, shape, 4, device) for shape in ((5, 3), (2, 3, 6), (7,))]
     upstreams = [normal(gen, *case[0].shape) for case in cases]
     for case, upstream in zip(cases, upstreams, strict=True):

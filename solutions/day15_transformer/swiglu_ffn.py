@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
-from torch.nn.functional import linear, silu
 
 
 def ffn(x: Tensor, gate: Tensor, down: Tensor, up: Tensor) -> Tensor:
@@ -62,8 +62,9 @@ def ffn(x: Tensor, gate: Tensor, down: Tensor, up: Tensor) -> Tensor:
         raise ValueError(f"`up` must have the shape {list(gate.shape)} of `gate`")
     if down.shape != gate.T.shape:
         raise ValueError(f"`down` must have the shape {list(gate.T.shape)}, [D, F]")
-    hidden = silu(linear(x, gate)) * linear(x, up)  # [..., F]
-    return linear(hidden, down)  # [..., D]
+    z = x @ gate.T  # [..., F]
+    hidden = z * torch.sigmoid(z) * (x @ up.T)
+    return hidden @ down.T  # [..., D]
 
 
 def hidden_dim(dim: int, multiple: int) -> int:
