@@ -245,6 +245,9 @@ def test_ffn_refuses_unfit_shapes(
         x, gate, down, up = case
         assert_value(student, case)  # a good call is not refused
         assert_refused(student, "ffn", (x[0, 0], gate, down, up), "an `x` without axes")
+        assert_refused(student, "ffn", (x[0, 0], gate[0], down[0], up[0]), "a single number")
+        for vectors in ((x, gate[0], down[:, 0], up[0]), (x[0], gate[0], down[:, 0], up[0])):
+            assert_refused(student, "ffn", vectors, "matrices that are vectors")
         longer = x[:, [0] * 4]
         assert_refused(student, "ffn", (longer, gate, down, up), "an `x` of another D")
         for place in (1, 2, 3):
