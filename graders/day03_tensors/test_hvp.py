@@ -120,8 +120,6 @@ def call(student: Any, case: list[Any], requires: str = "leaf", *, mode: bool = 
     with torch.set_grad_enabled(mode):
         try:
             products = student.hvp(f, *lists)
-        except NotImplementedError:
-            raise
         except ValueError:
             return "ValueError"
         after = torch.is_grad_enabled()
