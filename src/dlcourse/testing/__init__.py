@@ -19,6 +19,8 @@ from dlcourse.testing.inputs import magnitudes, odd_shapes, strided
 from dlcourse.testing.markers import fresh, in_worker, points, requires
 from dlcourse.testing.mismatch import Mismatch
 from dlcourse.testing.purity import assert_pure
+from dlcourse.testing.randomness import assert_reproducible, spawn
+from dlcourse.testing.statistics import assert_frequencies, assert_rate, assert_sampled_from
 from dlcourse.testing.student import Solution, Student
 from dlcourse.testing.tolerances import tolerance
 from dlcourse.testing.values import assert_values_match
@@ -31,6 +33,7 @@ __all__ = [
     "Student",
     "Watched",
     "assert_allowed",
+    "assert_frequencies",
     "assert_gradcheck",
     "assert_gradgradcheck",
     "assert_gradients_match",
@@ -38,6 +41,9 @@ __all__ = [
     "assert_nonzero_gradient",
     "assert_operations_at_most",
     "assert_pure",
+    "assert_rate",
+    "assert_reproducible",
+    "assert_sampled_from",
     "assert_saves_at_most",
     "assert_values_match",
     "assert_zero_gradient",
@@ -47,6 +53,7 @@ __all__ = [
     "odd_shapes",
     "points",
     "requires",
+    "spawn",
     "strided",
     "tolerance",
     "watch",
