@@ -99,8 +99,8 @@ def unbroadcast(g: Tensor, shape: tuple[int, ...]) -> Tensor:
     stretched = [axis for axis, length in enumerate(shape, missing) if length == 1 != g.shape[axis]]
     axes = [*range(missing), *stretched]
     # An empty list of axes would mean all of them.
-    summed = torch.sum(g, axes, keepdim=True) if axes else g
-    return summed.reshape(shape)  # the leading ones vanish: [1, ..., 1, *shape] -> [*shape]
+    summed = torch.sum(g, axes) if axes else g
+    return summed.reshape(shape)  # stretched axes come back with length 1: [...] -> [*shape]
 
 
 def _common(m: int, n: int, a: tuple[int, ...], b: tuple[int, ...]) -> int:
