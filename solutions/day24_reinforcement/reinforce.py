@@ -71,7 +71,7 @@ def reinforce(
     _check((log_probs, rewards, done, baseline), gamma)
     # In half precision the rounding errors of long sums add up.
     wide = torch.promote_types(log_probs.dtype, torch.float32)
-    advantage = _rewards_to_go(rewards.detach().to(wide), done, gamma) - baseline.detach().to(wide)
+    advantage = _rewards_to_go(rewards.detach().to(wide), done, gamma) - baseline.detach()
     return -(log_probs.to(wide) * advantage).mean().to(log_probs.dtype)
 
 
