@@ -325,6 +325,7 @@ def test_bad_arguments_are_refused(
     assert_refused(student, refused, "logits of shape (3,)")
     cube = torch.stack([s, s])
     assert_refused(student, (cube, cube, torch.stack([labels] * 2), 2.0, 0.5), "logits of 3 axes")
+    assert_refused(student, (cube, cube, labels[:2], 2.0, 0.5), "logits of 3 axes, one label each")
     assert_refused(student, (s[:0], t[:0], labels[:0], 2.0, 0.5), "an empty batch")
     for temperature in (0.0, -2.0):
         assert_refused(student, (*batch, temperature, 0.5), f"T = {temperature}")

@@ -68,9 +68,9 @@ def rope(x: Tensor, positions: Tensor, theta: float) -> Tensor:
     if theta <= 0:
         raise ValueError(f"`theta` must be positive, not {theta}")
     angles = _angles(positions, x.shape[-1], theta)  # [..., T, D/2]
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    cos, sin = angles.cos().to(wide.dtype), angles.sin().to(wide.dtype)
-    even, odd = wide[..., 0::2], wide[..., 1::2]  # [..., T, D/2] each
+    cos, sin = angles.cos(), angles.sin()
+    even, odd = x[..., 0::2], x[..., 1::2]  # [..., T, D/2] each
+    # The angles bring their float64 into the products, whatever the dtype of x.
     pairs = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
     return pairs.flatten(-2).to(x.dtype)  # [..., T, D/2, 2] -> [..., T, D]
 
