@@ -30,10 +30,11 @@ def rope(x: Tensor, positions: Tensor, theta: float) -> Tensor:
 
     Returns:
         y, of the shape and dtype of `x`, in memory of its own. The angles are computed in float64
-        whatever the dtype of `x`, so that position 100,000 is as exact as position 1; cosine and
-        sine may be rounded to float32 for the products. For bfloat16 and float16 the products are
-        computed in float32, and y is rounded once, at the end. No tensor is made that has more
-        elements than `x`: a D x D matrix for each token is not the way.
+        whatever the dtype of `x`, so that position 100,000 is as exact as position 1; unless `x`
+        is float64, cosine and sine may be rounded to float32 for the products. For bfloat16 and
+        float16 the products are computed in float32 at least, and y is rounded once, at the end.
+        No tensor is made that has more elements than `x`: a D x D matrix for each token is not
+        the way.
 
     Raises:
         ValueError: `x` has fewer than two axes, D is not a positive even number, the last axis of

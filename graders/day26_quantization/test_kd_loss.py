@@ -179,13 +179,12 @@ def test_temperature_is_made_up_for(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """The factor is T^2 at T below 1, at T = 1 and above, in value and gradient."""
-    alphas = (1.0, uniform(gen, 0.3, 0.7))
     upstream = draw_upstream(gen)
-    for temperature in (0.5, 1.0, 3.0, 20.0, 6):
+    for temperature, alpha in ((0.5, 1.0), (1.0, 0.7), (3.0, 1.0), (20.0, 0.4), (6, 0.9)):
         batch = draw_batch(gen, (4, 5), device)
-        for alpha in alphas:
-            assert_loss(student, batch, temperature, alpha)
-            assert_gradient(student, batch, temperature, alpha, upstream, c=512)
+        # Rounding errors of the logarithms grow with T^2.
+        assert_loss(student, batch, temperature, alpha, c=2048)
+        assert_gradient(student, batch, temperature, alpha, upstream, c=512)
 
 
 @points(2)
@@ -326,6 +325,7 @@ def test_bad_arguments_are_refused(
     assert_refused(student, refused, "logits of shape (3,)")
     cube = torch.stack([s, s])
     assert_refused(student, (cube, cube, torch.stack([labels] * 2), 2.0, 0.5), "logits of 3 axes")
+    assert_refused(student, (cube, cube, labels[:2], 2.0, 0.5), "logits of 3 axes, one label each")
     assert_refused(student, (s[:0], t[:0], labels[:0], 2.0, 0.5), "an empty batch")
     for temperature in (0.0, -2.0):
         assert_refused(student, (*batch, temperature, 0.5), f"T = {temperature}")

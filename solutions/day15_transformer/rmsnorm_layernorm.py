@@ -26,7 +26,7 @@ def rmsnorm(x: Tensor, gain: Tensor, eps: float) -> Tensor:
 
     Returns:
         y, of the shape and dtype of `x`, in memory of its own. bfloat16 and float16 are computed
-        in float32, the product with `gain` included, and rounded once, at the end.
+        in float32 at least, the product with `gain` included, and rounded once, at the end.
 
     Raises:
         ValueError: `x` has no axis, `gain` does not have the shape [D] (nothing is broadcast), or
@@ -79,7 +79,7 @@ def layernorm(x: Tensor, gain: Tensor, bias: Tensor, eps: float) -> Tensor:
 
     Returns:
         y, of the shape and dtype of `x`, in memory of its own. bfloat16 and float16 are computed
-        in float32, `gain` and `bias` included, and rounded once, at the end.
+        in float32 at least, `gain` and `bias` included, and rounded once, at the end.
 
     Raises:
         ValueError: `x` has no axis, `gain` or `bias` does not have the shape [D] (nothing is

@@ -32,10 +32,11 @@ def rope(x: Tensor, positions: Tensor, theta: float) -> Tensor:
 
     Returns:
         y, of the shape and dtype of `x`, in memory of its own. The angles are computed in float64
-        whatever the dtype of `x`, so that position 100,000 is as exact as position 1; cosine and
-        sine may be rounded to float32 for the products. For bfloat16 and float16 the products are
-        computed in float32, and y is rounded once, at the end. No tensor is made that has more
-        elements than `x`: a D x D matrix for each token is not the way.
+        whatever the dtype of `x`, so that position 100,000 is as exact as position 1; unless `x`
+        is float64, cosine and sine may be rounded to float32 for the products. For bfloat16 and
+        float16 the products are computed in float32 at least, and y is rounded once, at the end.
+        No tensor is made that has more elements than `x`: a D x D matrix for each token is not
+        the way.
 
     Raises:
         ValueError: `x` has fewer than two axes, D is not a positive even number, the last axis of
@@ -67,9 +68,9 @@ def rope(x: Tensor, positions: Tensor, theta: float) -> Tensor:
     if theta <= 0:
         raise ValueError(f"`theta` must be positive, not {theta}")
     angles = _angles(positions, x.shape[-1], theta)  # [..., T, D/2]
-    wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    cos, sin = angles.cos().to(wide.dtype), angles.sin().to(wide.dtype)
-    even, odd = wide[..., 0::2], wide[..., 1::2]  # [..., T, D/2] each
+    cos, sin = angles.cos(), angles.sin()
+    even, odd = x[..., 0::2], x[..., 1::2]  # [..., T, D/2] each
+    # The angles bring their float64 into the products, whatever the dtype of x.
     pairs = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
     return pairs.flatten(-2).to(x.dtype)  # [..., T, D/2, 2] -> [..., T, D]
 
