@@ -116,7 +116,7 @@ def test_error_is_at_most_the_tolerance(student: Student, gen: torch.Generator) 
 def test_gamma_near_one_takes_thousands_of_sweeps(student: Student, gen: torch.Generator) -> None:
     """Near gamma = 1 the error is awaited as long as it takes: no number of sweeps is fixed."""
     rewards = 1 + torch.rand(2, generator=gen, dtype=torch.float64)
-    assert_within(student, stay(rewards), 0.998, 8.0)
+    assert_within(student, stay(rewards), 0.997, 8.0)
 
 
 @points(1)
