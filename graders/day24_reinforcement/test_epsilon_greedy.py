@@ -88,7 +88,7 @@ def test_best_action_is_among_those_drawn(student: Student, gen: torch.Generator
     """The best action has the probability 1 - epsilon + epsilon / A, each other epsilon / A."""
     for actions, epsilon in ((2, 0.6), (5, draw_epsilon(gen)), (4, 0.9), (6, 0.3)):
         q_values = draw_values(gen, (DRAWS, actions))
-        if actions > 4:  # noqa: PLR2004 - one best action for all rows shows what else is drawn
+        if actions > 4:  # one best action for all rows shows what else is drawn
             q_values = q_values[:1].expand(DRAWS, actions).contiguous()
         probabilities = [1 - epsilon + epsilon / actions] + [epsilon / actions] * (actions - 1)
 
