@@ -15,6 +15,7 @@ from dlcourse.testing import (
     Student,
     Watched,
     assert_allowed,
+    assert_grows_at_most,
     assert_largest_at_most,
     assert_operations_at_most,
     assert_saves_at_most,
@@ -27,6 +28,9 @@ from dlcourse.testing.student import Seat
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from conftest import Enrol
+    from dlcourse.testing.allowed import Quantity
 
 WORK = """
 import torch
@@ -295,3 +299,60 @@ def test_operations_are_bounded(student: Student) -> None:
     )
     with pytest.raises(ValueError, match="`mm` is no operator: write it like `aten::mm`"):
         assert_operations_at_most(seen, {"mm": 1})
+
+
+GROWTH = """
+import torch
+
+def pairs(x):
+    return (x[:, None] - x).square().sum()
+
+def moments(x):
+    return x.exp().sum()
+
+def one_by_one(x):
+    return sum(v * v for v in x)
+
+def product(x):
+    return x[:, None] @ x[None]
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "of", "power"),
+    [
+        ("pairs", "largest", 2),
+        ("pairs", "saved", 2),
+        ("moments", "largest", 1),
+        ("moments", "saved", 1),
+        ("moments", "operations", 0),
+        ("one_by_one", "operations", 1),
+        ("product", "flops", 2),
+    ],
+)
+def test_growth_is_told_from_the_next_smaller_power(
+    anywhere: Enrol, name: str, of: Quantity, power: int
+) -> None:
+    """What grows with a power passes for that power, and for no smaller one."""
+    student = anywhere(GROWTH)
+
+    def call(n: int) -> None:
+        getattr(student, name)(torch.ones(n, requires_grad=True))
+
+    assert_grows_at_most(student, call, 64, power, of=of)
+    if power:
+        (told,) = refused(lambda: assert_grows_at_most(student, call, 64, power - 1, of=of))
+        assert " when the input grows from 64 to 128: that is faster than " in told
+
+
+def test_growth_is_told_in_numbers_of_graded_code(anywhere: Enrol) -> None:
+    """The sentence says what grows, from where to where; what is zero at both does not grow."""
+    student = anywhere(GROWTH)
+    (told,) = refused(
+        lambda: assert_grows_at_most(student, lambda n: student.pairs(torch.ones(n)), 50, 1)
+    )
+    assert told == (
+        "The elements of the largest tensor grow from 2,500 to 10,000 when the input grows from "
+        "50 to 100: that is faster than in proportion."
+    )
+    assert_grows_at_most(student, lambda n: student.moments(torch.ones(n)), 4, 0, of="flops")

@@ -6,6 +6,7 @@ from dlcourse.sandbox.not_mirrored import NotMirrored
 from dlcourse.testing import ranks
 from dlcourse.testing.allowed import (
     assert_allowed,
+    assert_grows_at_most,
     assert_largest_at_most,
     assert_operations_at_most,
     assert_saves_at_most,
@@ -39,6 +40,14 @@ from dlcourse.testing.inputs import (
 )
 from dlcourse.testing.markers import fresh, in_worker, points, requires
 from dlcourse.testing.mismatch import Mismatch
+from dlcourse.testing.modules import (
+    assert_deepcopy,
+    assert_eval_is_deterministic,
+    assert_parameters,
+    assert_state_dict_round_trip,
+    assert_train_differs,
+)
+from dlcourse.testing.optimizers import assert_optimizer_resumes, optimizer_steps
 from dlcourse.testing.purity import assert_pure, assert_view_of
 from dlcourse.testing.randomness import assert_reproducible, spawn
 from dlcourse.testing.statistics import assert_frequencies, assert_rate, assert_sampled_from
@@ -59,16 +68,21 @@ __all__ = [
     "Watched",
     "assert_allowed",
     "assert_any_strides",
+    "assert_deepcopy",
+    "assert_eval_is_deterministic",
     "assert_follows_dtype",
     "assert_frequencies",
     "assert_gradcheck",
     "assert_gradgradcheck",
     "assert_gradients_match",
+    "assert_grows_at_most",
     "assert_guards_intact",
     "assert_holds_at_most",
     "assert_largest_at_most",
     "assert_nonzero_gradient",
     "assert_operations_at_most",
+    "assert_optimizer_resumes",
+    "assert_parameters",
     "assert_pure",
     "assert_rate",
     "assert_refused",
@@ -76,6 +90,8 @@ __all__ = [
     "assert_sampled_from",
     "assert_saves_at_most",
     "assert_sends_at_most",
+    "assert_state_dict_round_trip",
+    "assert_train_differs",
     "assert_values_match",
     "assert_view_of",
     "assert_zero_gradient",
@@ -88,6 +104,7 @@ __all__ = [
     "magnitudes",
     "masks",
     "odd_shapes",
+    "optimizer_steps",
     "points",
     "ranks",
     "requires",
