@@ -222,4 +222,4 @@ def test_a_broken_course_is_told(folder: Path) -> None:
     (folder / DAY).write_text("title = 3\n")
     ended = run("new", "exercise", f"3/{NAME}", cwd=folder)
     assert ended.returncode == 3
-    assert f"{DAY}: title: is `3`, but must be text" in ended.stderr
+    assert f"{DAY}:1: title: is `3`, but must be text" in ended.stderr

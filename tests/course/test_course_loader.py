@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -165,14 +166,14 @@ def test_a_name_must_be_typeable(folder: CourseFolder, name: str, problem: str) 
     """An exercise's name is a plain module name that the command line can tell from a day."""
     folder.edit(DAY_TWO, '"outer_product"', f'"{name}"')
     found = defects(folder)
-    assert any(f"{DAY_TWO}: exercise.{name}.name: {problem}; " in line for line in found)
+    assert any(f"{DAY_TWO}:4: exercise.{name}.name: {problem}; " in line for line in found)
 
 
 def test_a_name_is_unique_in_the_course(folder: CourseFolder) -> None:
     """Two exercises of one name are a defect, also in different days."""
     folder.edit(DAY_TWO, '"outer_product"', '"plain_sum"')
     problem = "exercise.plain_sum.name: is also an exercise of `day01_sums`; rename one of the two"
-    assert f"{DAY_TWO}: {problem}" in defects(folder)
+    assert f"{DAY_TWO}:4: {problem}" in defects(folder)
 
 
 def test_two_circles_are_two_defects(folder: CourseFolder) -> None:
@@ -242,7 +243,7 @@ def test_a_course_without_a_day_is_a_defect(tmp_path: Path) -> None:
 def test_exercises_of_the_wrong_shape_are_defects(folder: CourseFolder, said: str) -> None:
     """Whatever stands in place of the `[[exercise]]` tables is reported, never a crash."""
     folder.write(DAY_TWO, f'title = "Products"\n{said}')
-    assert any(line.startswith(f"{DAY_TWO}: exercise") for line in defects(folder))
+    assert any(re.match(rf"{DAY_TWO}(:\d+)?: exercise", line) for line in defects(folder))
 
 
 @pytest.mark.parametrize("said", ["name = 3", 'name = ["x"]', "files = 3", "files = [[3], {}]"])
@@ -250,7 +251,7 @@ def test_rows_of_the_wrong_shape_are_defects(folder: CourseFolder, said: str) ->
     """Whatever stands in place of a name or a list is reported, never a crash."""
     folder.edit(DAY_TWO, 'title = "An outer product"', said)
     folder.edit(DAY_TWO, 'name = "outer_product"', "" if "name" in said else 'name = "x"')
-    assert any(line.startswith(f"{DAY_TWO}: exercise") for line in defects(folder))
+    assert any(re.match(rf"{DAY_TWO}(:\d+)?: exercise", line) for line in defects(folder))
 
 
 def test_a_refusal_that_has_no_sentence_yet_is_still_a_defect() -> None:

@@ -45,8 +45,10 @@ def give_hint(course_folder: Path | None, name: str, *, again: bool, reset: bool
 def _single(course: Course, name: str) -> Exercise:
     found = course.resolve(name)
     if len(found) > 1:
-        names = ", ".join(f"`{exercise.name}`" for exercise in found)
-        raise UsageError(f"`{name}` holds {len(found)} exercises: name one of {names}.")
+        raise UsageError(
+            f"`{name}` holds {len(found)} exercises: name one of those that `dlcourse list {name}`"
+            f" shows."
+        )
     return found[0]
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from dlcourse.course.defects import CourseDefects, Defect, attempt
 from dlcourse.course.draft import DayDraft, read_day
 from dlcourse.course.layout import COURSE_FILE
+from dlcourse.course.lines import located
 from dlcourse.course.links import link_defects
 from dlcourse.course.model import Course, Day, Exercise
 from dlcourse.course.reading import parse, read_toml
@@ -29,13 +30,13 @@ def load_course(root: Path) -> Course:
     """
     root = root.resolve()
     said = read_toml(root, COURSE_FILE)
-    _check_format(said)
+    _check_format(root, said)
     found: list[Defect] = []
     table = attempt(found, parse, CourseTable, said, COURSE_FILE)
     weights = WeightsTable() if table is None else table.weights
     days = _checked_days(root, weights, found)
     if table is None or found:
-        raise CourseDefects(found)
+        raise CourseDefects(located(root, defect) for defect in found)
     return Course(
         root=root,
         title=table.title,
@@ -44,13 +45,13 @@ def load_course(root: Path) -> Course:
     )
 
 
-def _check_format(said: dict[str, Any]) -> None:
+def _check_format(root: Path, said: dict[str, Any]) -> None:
     # Nothing else is judged in a format that this program does not know.
     version = said.get("format")
     if isinstance(version, int) and version != FORMAT_VERSION:
         problem = f"is {version}, but this program reads format {FORMAT_VERSION}"
         remedy = "type `pip install --upgrade dlcourse`"
-        raise CourseDefects([Defect(COURSE_FILE, "format", problem, remedy)])
+        raise CourseDefects([located(root, Defect(COURSE_FILE, "format", problem, remedy))])
 
 
 def _checked_days(root: Path, weights: WeightsTable, found: list[Defect]) -> list[DayDraft]:

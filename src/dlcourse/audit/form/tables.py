@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from dlcourse.audit.form.anchors import anchor_problem
@@ -12,6 +10,7 @@ from dlcourse.audit.form.source import public, read_source
 from dlcourse.audit.form.suite import test_names
 from dlcourse.course import Defect, layout, load_mistakes
 from dlcourse.course.defects import CourseDefects
+from dlcourse.course.lines import located
 from dlcourse.course.suggestion import did_you_mean
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def mistake_defects(exercise: Exercise, suite: Source | None) -> Iterator[Defect
     try:
         mistakes = load_mistakes(exercise)
     except CourseDefects as error:
-        yield from (_with_line(exercise, defect) for defect in error.defects)
+        yield from (located(exercise.root, defect) for defect in error.defects)
         return
     known = None if suite is None else test_names(suite)
     for mistake in mistakes:
@@ -112,40 +111,12 @@ def _code(tree: ast.Module) -> str:
 
 def _in_day(exercise: Exercise, key: str, problem: str, remedy: str) -> Defect:
     file = layout.day_file(exercise.day)
-    line = line_of((exercise.root / file).read_text(encoding="utf-8"), exercise.name, key)
-    return Defect(file, f"exercise.{exercise.name}.{key}", problem, remedy, line)
+    defect = Defect(file, f"exercise.{exercise.name}.{key}", problem, remedy)
+    return located(exercise.root, defect)
 
 
 def _in_mistakes(
     exercise: Exercise, mistake: Mistake, key: str, problem: str, remedy: str
 ) -> Defect:
-    line = line_of(exercise.mistakes_file.read_text(encoding="utf-8"), mistake.id, key)
-    return Defect(mistake.file, f"mistake.{mistake.id}.{key}", problem, remedy, line)
-
-
-def _with_line(exercise: Exercise, defect: Defect) -> Defect:
-    """Add the line to what loading the mistakes found wrong."""
-    match defect.key.split("."):
-        case ["mistake", name, *_]:
-            line = line_of(exercise.mistakes_file.read_text(encoding="utf-8"), name, "id")
-        case _:
-            line = 1
-    return replace(defect, line=line)
-
-
-def line_of(text: str, name: str, key: str) -> int:
-    """Return the line of `key` in the table of a TOML file that is called `name`, or of its name.
-
-    The table is the one with `name = "NAME"` or `id = "NAME"`; 1 if there is none.
-    """
-    lines = text.splitlines()
-    named = re.compile(rf"""\s*(?:name|id)\s*=\s*["']{re.escape(name)}["']""")
-    found = next((place for place, line in enumerate(lines) if named.match(line)), None)
-    if found is None:
-        return 1
-    # Keys may stand before the name, but not beyond the table's own head or the next one's.
-    head = max((place for place in range(found) if lines[place].startswith("[[")), default=0)
-    rest = (place for place in range(found + 1, len(lines)) if lines[place].startswith("[["))
-    wanted = re.compile(rf"\s*{re.escape(key)}\s*=")
-    places = (place for place in range(head, next(rest, len(lines))) if wanted.match(lines[place]))
-    return next(places, found) + 1
+    defect = Defect(mistake.file, f"mistake.{mistake.id}.{key}", problem, remedy)
+    return located(exercise.root, defect)
