@@ -24,15 +24,15 @@ _VARIANTS: Final = 1
 
 
 def hint_defects(exercise: Exercise) -> Iterator[Defect]:
-    """Yield hints that repeat another, or that say less than the one before."""
+    """Yield hints that repeat another, or that are far shorter than the one before."""
     lengths = [len(hint.split()) for hint in exercise.hints]
     words = [" ".join(hint.lower().split()) for hint in exercise.hints]
     for number in range(1, len(words)):
         if words[number] in words[:number]:
             problem = f"holds hint {number + 1}, which repeats an earlier one"
             yield _in_day(exercise, "hints", problem, "say one step more")
-        elif lengths[number] <= lengths[number - 1]:
-            problem = f"holds hint {number + 1}, which says less than the one before"
+        elif lengths[number] < lengths[number - 1] / 2:
+            problem = f"holds hint {number + 1}, which is less than half of the one before"
             remedy = "let hints grow, from a nudge to nearly the answer"
             yield _in_day(exercise, "hints", problem, remedy)
 

@@ -28,4 +28,7 @@ class TestModule:
     """The module."""
 
     def test_forward(self, student: Student) -> None:
-        """The module is the function."""
+        """The module is the function.
+
+        A second paragraph is for authors. It may say more.
+        """
