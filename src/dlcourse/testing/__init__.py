@@ -11,6 +11,7 @@ from dlcourse.testing.allowed import (
     assert_operations_at_most,
     assert_saves_at_most,
 )
+from dlcourse.testing.bystanders import assert_leaves_gradients_alone
 from dlcourse.testing.conformance import assert_any_strides, assert_follows_dtype, assert_refused
 from dlcourse.testing.distributed import (
     Event,
@@ -79,6 +80,7 @@ __all__ = [
     "assert_guards_intact",
     "assert_holds_at_most",
     "assert_largest_at_most",
+    "assert_leaves_gradients_alone",
     "assert_nonzero_gradient",
     "assert_operations_at_most",
     "assert_optimizer_resumes",
