@@ -16,7 +16,7 @@ def test_every_exercise_is_listed() -> None:
     course = load_course(ROOT)
     assert all(f"day {day.number} " in text for day in course.days)
     assert all(exercise.name in text for exercise in course.exercises)
-    assert text.endswith("`dlcourse check swish_function`.\n")
+    assert text.endswith(f"`dlcourse check {course.exercises[0].name}`.\n")
 
 
 def test_a_list_can_be_limited() -> None:
