@@ -21,10 +21,10 @@ ROOT = Path(__file__).parents[2]
 def test_the_shipped_course_loads() -> None:
     """The course of this repository has no defect, and every mistake fits its solution."""
     course = load_course(ROOT)
-    assert [exercise.name for exercise in course.exercises] == ["swish_function", "ppo_loss"]
+    assert {day.number: len(day.exercises) for day in course.days} == {3: 8, 15: 7, 24: 8, 26: 6}
     for exercise in course.exercises:
-        assert len(exercise.variants) >= 2
-        assert len(load_mistakes(exercise)) >= 6
+        assert len(exercise.variants) >= 1
+        assert len(load_mistakes(exercise)) >= 3
 
 
 def test_the_shipped_course_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
