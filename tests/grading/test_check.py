@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import pytest
 from classroom import DAY, DOUBLE, SUITE, Silent, outcomes
 
+from dlcourse.course import load_course
 from dlcourse.grading import score
-from dlcourse.grading.check import Request, check, confinement, hidden_paths, job_for
+from dlcourse.grading.check import Request, check, confinement, hidden_paths, job_for, trains
 from dlcourse.grading.report import Confinement, ExerciseReport, Layer, Versions
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from classroom import Classroom
 
     from dlcourse.grading.report import TestReport
@@ -162,3 +162,10 @@ def test_a_job_says_where_everything_lies(classroom: Classroom) -> None:
     assert list(job.files) == [exercise.name, "helper"]
     assert (job.run, job.isolation, job.suite) == (7, "test", str(exercise.suite))
     assert dataclasses.replace(job) == job
+
+
+def test_only_suites_that_train_need_a_warm_grader() -> None:
+    """An exercise whose suite uses optimizers is known before it is graded, and no other is."""
+    course = load_course(Path(__file__).parents[2])
+    assert trains(course.resolve("prune"))
+    assert not trains(course.resolve_all(["ppo_loss", "value_iteration"]))

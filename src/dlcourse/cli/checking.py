@@ -10,7 +10,7 @@ from dlcourse.cli.output import open_output, write_document
 from dlcourse.cli.workplace import announcement, find_workplace, require_files
 from dlcourse.course import find_course, load_course
 from dlcourse.course.progress import ProgressFile
-from dlcourse.grading.check import Request, check, hidden_paths
+from dlcourse.grading.check import Request, check, hidden_paths, trains
 from dlcourse.grading.job import GraderSettings
 from dlcourse.grading.report import Outcome
 from dlcourse.grading.seeds import load_secret, new_run, secret_path
@@ -40,7 +40,14 @@ def run_check(grader: GraderProcess, options: CheckOptions) -> int:
     secret = load_secret()
     hidden = hidden_paths(request.course)
     required = strongest(options.required, request.course.required)
-    grader.configure(GraderSettings(hidden=hidden, secret=secret.value.hex(), required=required))
+    grader.configure(
+        GraderSettings(
+            hidden=hidden,
+            secret=secret.value.hex(),
+            warm=trains(request.exercises),
+            required=required,
+        )
+    )
     if not secret.kept:
         click.echo(_NOT_REPEATABLE.format(secret_path()), err=True)
     if options.as_json:

@@ -49,6 +49,8 @@ class Bench:
         torch.set_num_threads(1)
         warmup.use_deterministic_algorithms()
         warmup.warm_autograd()
+        if self._settings.warm:
+            warmup.warm_training()
         hidden = [Path(path) for path in self._settings.hidden]
         self._server.configure(
             hidden=hidden, warm=self._settings.warm, required=self._settings.required

@@ -29,7 +29,7 @@ from dlcourse.grading.selection import means, require_known
 from dlcourse.sandbox.tier import tier_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dlcourse.course import Course, Exercise
     from dlcourse.grading.client import GraderProcess
@@ -76,6 +76,17 @@ class _Graded:
 def hidden_paths(course: Course) -> tuple[str, ...]:
     """What no worker may read: the course's suites and solutions."""
     return tuple(str(course.root / tree) for tree in ("graders", "solutions"))
+
+
+def trains(exercises: Iterable[Exercise]) -> bool:
+    """Whether a suite of these uses optimizers.
+
+    Their first use imports the compiler stack. That takes more than a second of processor time,
+    and no learner's test should have to pay it.
+    """
+    return any(
+        "torch.optim" in exercise.suite.read_text(encoding="utf-8") for exercise in exercises
+    )
 
 
 def check(request: Request, grader: GraderProcess, listener: Listener) -> Report:

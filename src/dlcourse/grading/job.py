@@ -15,8 +15,8 @@ class GraderSettings:
     """What holds for the whole life of a grader process; it comes from the instructor's side.
 
     `hidden` are paths that no worker may read, `secret` (hexadecimal) is what seeds derive from,
-    `warm` prepares for many submissions rather than for one. No graded code runs in a worker that
-    is confined less than `required`. No test is ended before it has used
+    `warm` prepares for many submissions, or for suites that train, rather than for one. No graded
+    code runs in a worker that is confined less than `required`. No test is ended before it has used
     `least_cpu` seconds; a suite that says nothing for `patience` seconds is given up, and a test
     that itself computes for a fifteenth of them has failed. After
     `most_wall` seconds no further test of an exercise is begun, which sleepers would stretch.
