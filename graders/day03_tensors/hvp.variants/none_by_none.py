@@ -30,13 +30,14 @@ def hvp(f: Callable[..., Tensor], params: list[Tensor], v: list[Tensor]) -> list
         if not y.requires_grad:
             return products
         first = torch.autograd.grad(y, leaves, create_graph=True, allow_unused=True)
+        inner = torch.zeros_like(y, requires_grad=False)
         for gradient, direction in zip(first, v, strict=True):
-            if gradient is None or not gradient.requires_grad:
-                continue
-            second = torch.autograd.grad(
-                gradient, leaves, direction, retain_graph=True, allow_unused=True
-            )
-            for product, part in zip(products, second, strict=True):
-                if part is not None:
-                    product.add_(part)
+            if gradient is not None and gradient.requires_grad:
+                inner = inner + (gradient * direction.detach()).sum()
+        if not inner.requires_grad:
+            return products
+        second = torch.autograd.grad(inner, leaves, allow_unused=True)
+    for product, part in zip(products, second, strict=True):
+        if part is not None:
+            product.add_(part)
     return products
