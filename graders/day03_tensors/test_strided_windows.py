@@ -164,19 +164,32 @@ def test_view_begins_where_x_begins(student: Student, gen: torch.Generator) -> N
         assert_windows(student, layout, 3, 2)
 
 
-@points(2)
+def assert_view(student: Student, x: torch.Tensor, problem: str) -> None:
+    """Assert that the windows of x are its own memory, and right."""
+    assert_windows(student, x, 3, 2)
+    seen = student.windows.observed(x, 3, 2)
+    where = (seen.result.stride(), seen.result.storage_offset())
+    if not seen.aliases or where != (due_strides(x, 2), x.storage_offset()):
+        pytest.fail(problem)
+
+
+@points(1)
 def test_result_is_a_view(student: Student, gen: torch.Generator) -> None:
     """The result is x's own memory under other strides: nothing is copied."""
     x, cube = draw(gen, 5, 11), draw(gen, 4, 6, 8)
-    flat = (x, cut_out(x), x.T, x[:, ::2], x[2], x[:, :1].expand(5, 11))
+    for layout in (x, x[2], x[1:], cube):
+        assert_view(student, layout, "The result is a copy: it must be a view of `x`.")
+
+
+@points(1)
+def test_result_is_a_view_of_any_layout(student: Student, gen: torch.Generator) -> None:
+    """Nothing is copied either where x is transposed, expanded or stepped."""
+    x, cube = draw(gen, 5, 11), draw(gen, 4, 6, 8)
+    flat = (cut_out(x), x.T, x[:, ::2], x[:, :1].expand(5, 11))
     # None of these can be flattened to fewer axes without a copy.
     for layout in (*flat, cube.mT, cube.transpose(0, 1), cube[:, ::2], cube[:, 1:, 1::2]):
-        assert_windows(student, layout, 3, 2)
-        seen = student.windows.observed(layout, 3, 2)
-        where = (seen.result.stride(), seen.result.storage_offset())
-        due = (due_strides(layout, 2), layout.storage_offset())
-        if not seen.aliases or where != due:
-            pytest.fail("The result is a copy, or a view of one: it must be a view of `x` itself.")
+        problem = "The result is a copy, or a view of one: it must be a view of `x` itself."
+        assert_view(student, layout, problem)
 
 
 @points(1)
