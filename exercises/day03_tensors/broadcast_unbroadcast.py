@@ -31,7 +31,8 @@ def broadcast_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
         * 0 with 1 gives 0: an axis of length 1 is repeated no times. 0 with 2 is an error.
 
     Forbidden:
-        `torch.broadcast_shapes`, `torch.broadcast_tensors` and their NumPy namesakes.
+        `torch.broadcast_shapes`, `torch.broadcast_tensors`, and NumPy's `broadcast_shapes`,
+        `broadcast_arrays` and `broadcast`.
 
     Example:
         >>> broadcast_shape((5, 1, 3), (4, 1))

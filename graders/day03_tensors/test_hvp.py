@@ -45,10 +45,13 @@ class Case:
 
 
 @in_worker
-def call(student: Any, case: list[Any], requires: str = "leaf", *, mode: bool = True) -> Any:
+def call(  # noqa: C901 - one function is sent to the worker: it holds all that runs there
+    student: Any, case: list[Any], requires: str = "leaf", *, mode: bool = True
+) -> Any:
     """Call `hvp` on a named function, and tell what became of everything that it touched.
 
     `requires` says how the parameters take part in autograd, `mode` is the grad mode outside.
+    "one tensor" gives f's first parameter for all of them.
     """
     name, constants, params, v = case
     calls = {"f": 0, "backward": 0}
@@ -95,6 +98,9 @@ def call(student: Any, case: list[Any], requires: str = "leaf", *, mode: bool = 
         "constant": lambda *_: constants[0].sum(),
         "elsewhere alone": lambda *_: bystander.sum(),
         "cube elsewhere": lambda x: (bystander * x**3).sum(),
+        "linear elsewhere": lambda x, y: (bystander * x).sum() + (y**3).sum(),
+        "all linear elsewhere": lambda x: (bystander * x).sum(),
+        "counted cubes": lambda *xs: cube(torch.stack(xs)).sum(),
         "neighbours": lambda x: (x[1:] ** 2 * x[:-1]).sum(),
         "counted cube": lambda x: cube(x).sum(),
         "not a scalar": lambda x: (x**3).sum().reshape(1),
@@ -105,7 +111,11 @@ def call(student: Any, case: list[Any], requires: str = "leaf", *, mode: bool = 
         calls["f"] += 1
         return formulas[name](*arguments)
 
-    if requires == "leaf":
+    if requires == "one tensor":
+        params = [params[0].clone().requires_grad_()] * len(params)
+    elif requires == "every second":
+        params = [p.clone().requires_grad_(place % 2 == 1) for place, p in enumerate(params)]
+    elif requires == "leaf":
         params = [p.clone(memory_format=torch.preserve_format).requires_grad_() for p in params]
         for p in params:
             p.grad = torch.full_like(p, 5.0)
@@ -121,7 +131,7 @@ def call(student: Any, case: list[Any], requires: str = "leaf", *, mode: bool = 
         try:
             products = student.hvp(f, *lists)
         except ValueError:
-            return "ValueError"
+            return "ValueError" if torch.is_grad_enabled() == mode else "another grad mode"
         after = torch.is_grad_enabled()
 
     same = [torch.equal(x, y) for x, y in zip([*lists[0], *lists[1]], before, strict=True)]
@@ -175,6 +185,9 @@ def expected(case: Case) -> list[torch.Tensor]:
         "constant": lambda: zeros,
         "elsewhere alone": lambda: zeros,
         "cube elsewhere": lambda: cubes,
+        "linear elsewhere": lambda: [zeros[0], cubes[1]],
+        "all linear elsewhere": lambda: zeros,
+        "counted cubes": lambda: cubes,
         "neighbours": lambda: [expected_neighbours(params[0], v[0])],
         "counted cube": lambda: cubes,
     }
@@ -286,6 +299,8 @@ def test_unused_parameters_get_zeros(student: Student, gen: torch.Generator) -> 
 def test_function_of_nothing_gives_zeros(student: Student, gen: torch.Generator) -> None:
     """If f uses no parameter, whether its result requires a gradient or not, all are zeros."""
     shapes = odd_shapes(gen, 2, 2)
+    run(student, draw_case(gen, "all linear elsewhere", shapes[:1]))
+    run(student, draw_case(gen, "linear elsewhere", shapes))
     others = [draw_case(gen, name, shapes, [(3,)]) for name in ("constant", "elsewhere alone")]
     for case in (*others, draw_case(gen, "cubes", shapes)):
         run(student, case)
@@ -295,10 +310,14 @@ def test_function_of_nothing_gives_zeros(student: Student, gen: torch.Generator)
 def test_parameters_need_not_be_leaves(student: Student, gen: torch.Generator) -> None:
     """Parameters that require no gradient, or have a history, give the same product."""
     for case in (draw_network(gen), draw_network(gen).to(torch.float32)):
-        for requires in ("nothing", "inner", "leaf"):
+        for requires in ("nothing", "inner", "leaf", "every second"):
             seen = run(student, case, requires)
             if not seen["needs"]:
                 pytest.fail("`hvp` changed `requires_grad` of a parameter or of a direction.")
+    # One tensor in two places is two parameters.
+    x, along, other = draw(gen, (3, 4), (3, 4), (3, 4))
+    for name in ("bilinear", "cubes"):
+        run(student, Case(name, [], [x, x], [along, other]), "one tensor")
 
 
 @points(2)
@@ -322,6 +341,12 @@ def test_grad_mode_does_not_matter(student: Student, gen: torch.Generator) -> No
             for requires in ("leaf", "nothing"):
                 if not run(student, case, requires, mode=mode)["mode"]:
                     pytest.fail("`hvp` left the grad mode different from what it was.")
+    x, v = draw(gen, (3,), (3,))
+    for mode in (False, True):
+        for name, direction in (("not a scalar", v), ("cubes", v[:2])):
+            outcome = call(student, [name, [], [x], [direction]], mode=mode)
+            if outcome == "another grad mode":
+                pytest.fail("`hvp` left the grad mode different from what it was after an error.")
 
 
 @points(1)
@@ -347,8 +372,11 @@ def test_hessian_is_never_built(student: Student, gen: torch.Generator) -> None:
 @points(2)
 def test_number_of_passes_does_not_grow(student: Student, gen: torch.Generator) -> None:
     """The function runs once and is differentiated a few times, however many elements there are."""
-    for size in (3, 40):
-        calls = run(student, draw_case(gen, "counted cube", [(size,)]))["calls"]
+    for size, case in [
+        *((n, draw_case(gen, "counted cube", [(n,)])) for n in (3, 40)),
+        (30, draw_case(gen, "counted cubes", [()] * 30)),
+    ]:
+        calls = run(student, case)["calls"]
         if calls["f"] != 1:
             pytest.fail(f"f was called {calls['f']} times instead of once.")
         if calls["backward"] > MOST_BACKWARDS:

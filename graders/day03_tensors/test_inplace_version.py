@@ -52,6 +52,8 @@ SMALL: dict[str, tuple[list[int], tuple[int, ...]]] = {
     "a row and a column": ([1, 3], (2, 1)),
     "shapes that do not fit": ([3], (4,)),
     "a y whose second row does not fit": ([2, 3], (3, 3)),
+    "an empty x and a y that is wider": ([0, 3], (2, 4)),
+    "an empty x and a y with an axis more": ([0], (2, 1)),
 }
 
 
@@ -184,6 +186,10 @@ def test_sum_is_written_into_x(student: Student, gen: torch.Generator) -> None:
     for place, (layout, memory, y) in enumerate(cases):
         dtype = dtypes[place % 4]
         assert_adds(student, memory.to(dtype), layout, y.to(dtype))
+    # An overlap of y does no harm: it is only read.
+    memory, row = draw(gen, 20), draw(gen, 6)
+    for y in (row[:1].expand(3, 4), row[:4].expand(3, 4), row.unfold(0, 4, 1)):
+        assert_adds(student, memory, contiguous([3, 4]), y, what="a `y` that overlaps itself")
 
 
 @points(2)
@@ -216,6 +222,8 @@ def test_leaf_is_refused_in_grad_mode(student: Student, gen: torch.Generator) ->
             for other in ("plain", "leaf"):
                 what = "a leaf that requires a gradient" if role == "leaf" else role
                 assert_refuses(student, memory, layout, y, (role, other), what=what)
+    memory, y = draw(gen, 6), draw(gen, 3)
+    assert_refuses(student, memory, ([0, 3], [3, 1]), y, ("leaf", "plain"), what="an empty leaf")
 
 
 @points(2)

@@ -110,6 +110,23 @@ def assert_gradient(
         pytest.fail("A gradient reaches elements that take no part: it must be exactly zero there.")
 
 
+def assert_second_gradient(
+    student: Student, x: torch.Tensor, mask: torch.Tensor, upstream: torch.Tensor, w: torch.Tensor
+) -> None:
+    """Assert that the gradient of <w, gradient of x> along the last axis is right."""
+    leaf = x.detach().requires_grad_()
+    y = student.mlse(leaf, mask, -1)
+    (first,) = torch.autograd.grad(y, leaf, upstream, create_graph=True)
+    if not first.requires_grad:
+        pytest.fail("The gradient of `x` is detached: it must be differentiable.")
+    (found,) = torch.autograd.grad(first, leaf, w)
+    share = expected_gradient(x, mask, -1, torch.ones_like(upstream))
+    mean = (share * w).sum(-1, keepdim=True)
+    due = upstream.unsqueeze(-1) * share * (w - mean)
+    what = "the gradient of the gradient of `x`"
+    assert_values_match(found, due, c=64, reduction=x.shape[-1], scale=4.0, what=what)
+
+
 @points(2)
 def test_value_is_the_log_of_the_masked_sum(
     student: Student, gen: torch.Generator, device: torch.device
@@ -218,15 +235,17 @@ def test_minus_infinity_adds_nothing(
 def test_masked_elements_reach_nothing(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
-    """NaN, inf and -inf where the mask is False reach neither the result nor the gradient."""
+    """NaN, inf and -inf where the mask is False reach neither the result nor its gradients."""
     x, mask = draw(gen, (5, 6), device), draw_mask(gen, (5, 6), 1, device)
     upstream = draw(gen, (5,), device)
+    along = draw(gen, (5, 6), device)
     mask[4] = False
     for junk in (math.nan, math.inf, -math.inf):
         spoilt = x.masked_fill(~mask, junk)
         for dtype in (torch.float64, torch.float32):
             assert_value(student, spoilt.to(dtype), mask, 1)
             assert_gradient(student, spoilt.to(dtype), mask, 1, upstream.to(dtype))
+        assert_second_gradient(student, spoilt, mask, upstream, along)
 
 
 @points(2)

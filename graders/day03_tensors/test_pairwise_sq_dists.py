@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -13,6 +15,7 @@ from dlcourse.testing import (
     assert_pure,
     assert_values_match,
     fresh,
+    in_worker,
     odd_shapes,
     points,
     strided,
@@ -50,12 +53,22 @@ def assert_dists(student: Student, a: torch.Tensor, b: torch.Tensor) -> None:
     assert_values_match(actual, due, reduction=max(a.shape[1], 1), scale=0.0, dtype=a.dtype)
 
 
+@in_worker
+def gradient_at_itself(student: Any, a: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
+    """Return the gradient of a where both arguments are this one tensor."""
+    leaf = a.clone().requires_grad_()
+    (found,) = torch.autograd.grad(student.pairwise_sq_dists(leaf, leaf), leaf, upstream)
+    return found
+
+
 @points(2)
 def test_values_are_sums_of_squares(student: Student, gen: torch.Generator) -> None:
     """Element [i, j] is the squared distance of row i of a to row j of b, as many as there are."""
     for a, b in draw_pairs(gen):
         for dtype in (torch.float64, torch.float32):
             assert_dists(student, a.to(dtype), b.to(dtype))
+            # Small numbers are numbers, not noise.
+            assert_dists(student, (1e-5 * a).to(dtype), (1e-5 * b).to(dtype))
 
 
 @points(1)
@@ -81,6 +94,9 @@ def test_neighbours_far_from_the_origin(student: Student, gen: torch.Generator) 
         assert_dists(student, a, -b)
         # Two clouds on both sides of the origin: no shift brings them near it.
         assert_dists(student, torch.cat([a, -a]), torch.cat([-b, b]))
+    # Many points are not a reason for another formula.
+    many, others = (1e4 + draw(gen, count, 7) for count in (211, 197))
+    assert_dists(student, many.float(), others.float())
 
 
 @points(2)
@@ -102,6 +118,12 @@ def test_gradients_reach_both(student: Student, gen: torch.Generator) -> None:
                 names=NAMES,
             )
     assert_gradcheck(student.pairwise_sq_dists, few, names=NAMES, reference=expected_dists)
+    for (a, _), arriving in zip(pairs, [draw(gen, len(a), len(a)) for a, _ in pairs], strict=True):
+        found = gradient_at_itself(student, a.detach(), arriving)
+        pulls = arriving + arriving.T  # a point is on the left of each other one, and on its right
+        due = 2 * (pulls.sum(1, keepdim=True) * a.detach() - pulls @ a.detach())
+        what = "the gradient for `b` being `a` itself"
+        assert_values_match(found, due, reduction=2 * len(a), scale=16.0, what=what)
 
 
 @points(2)
@@ -156,6 +178,7 @@ def test_bad_shapes_are_refused(student: Student, gen: torch.Generator) -> None:
     bad = [
         *((a, b[:, :2]), (a[:, :1], b), (a, b[:, :1]), (a, b[:, :0])),
         *((a[0], b), (a, b[0]), (a[None], b), (a, b[None]), (a[0, 0], b), (a[0], b[0])),
+        *((a[None], b[None]), (a.expand(2, 4, 3), b.expand(2, 5, 3))),
     ]
     for left, right in bad:
         try:
@@ -169,17 +192,18 @@ def test_bad_shapes_are_refused(student: Student, gen: torch.Generator) -> None:
 @points(2)
 def test_no_loop_and_no_ready_made_distance(student: Student, gen: torch.Generator) -> None:
     """Broadcasting does it: as many operations for many points as for few, and no `torch.cdist`."""
-    few, many = draw(gen, 2, 3), draw(gen, 29, 23)
+    few, many, heap = draw(gen, 2, 3), draw(gen, 29, 23), draw(gen, 5000, 3)
     counts = []
-    for x in (few, many):
+    for a, b in ((few, few[1:]), (many, many[1:]), (heap, few), (few, heap)):
         with watch(student) as seen:
-            assert_dists(student, x, x[1:])
+            assert_dists(student, a, b)
         assert_allowed(seen)
         counts.append(sum(seen.operations.values()))
-    # A loop over any axis adds 20 operations and more.
-    if counts[1] > counts[0] + 8:
+    # A loop over any axis adds 20 operations and more, one over blocks of 256 points too.
+    if max(counts) > counts[0] + 8:
         pytest.fail(
-            f"{counts[0]} operations run for 2 points, but {counts[1]} for 29: broadcast them."
+            f"{counts[0]} operations run for few points, but {max(counts)} for many: "
+            "broadcast them."
         )
 
 

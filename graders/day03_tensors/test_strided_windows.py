@@ -95,6 +95,26 @@ def write_into_window(
     return x.clone(), seen.clone()
 
 
+@in_worker
+def write_in_graph(
+    student: Any, root: torch.Tensor, width: int, step: int, upstream: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, bool]:
+    """Double all windows of an x that has a history.
+
+    Return x, the gradient of what it was computed from, and whether autograd knows the view.
+    """
+    leaf = root.clone().requires_grad_()
+    x = leaf * 1
+    version = x._version  # noqa: SLF001 - its only name
+    student.windows(x, width, step).mul_(2)
+    (slope,) = torch.autograd.grad(x, leaf, upstream)
+    without = root.clone()
+    before = without._version  # noqa: SLF001 - its only name
+    student.windows(without, width, step).mul_(2)
+    counted = min(x._version - version, without._version - before) > 0  # noqa: SLF001 - the same
+    return x.detach().clone(), slope, counted
+
+
 @points(2)
 def test_windows_are_slices_of_the_last_axis(student: Student, gen: torch.Generator) -> None:
     """Window i holds the elements from i * step to i * step + width - 1, for x of any rank."""
@@ -144,25 +164,38 @@ def test_view_begins_where_x_begins(student: Student, gen: torch.Generator) -> N
         assert_windows(student, layout, 3, 2)
 
 
-@points(2)
+def assert_view(student: Student, x: torch.Tensor, problem: str) -> None:
+    """Assert that the windows of x are its own memory, and right."""
+    assert_windows(student, x, 3, 2)
+    seen = student.windows.observed(x, 3, 2)
+    where = (seen.result.stride(), seen.result.storage_offset())
+    if not seen.aliases or where != (due_strides(x, 2), x.storage_offset()):
+        pytest.fail(problem)
+
+
+@points(1)
 def test_result_is_a_view(student: Student, gen: torch.Generator) -> None:
     """The result is x's own memory under other strides: nothing is copied."""
     x, cube = draw(gen, 5, 11), draw(gen, 4, 6, 8)
-    flat = (x, cut_out(x), x.T, x[:, ::2], x[2], x[:, :1].expand(5, 11))
+    for layout in (x, x[2], x[1:], cube):
+        assert_view(student, layout, "The result is a copy: it must be a view of `x`.")
+
+
+@points(1)
+def test_result_is_a_view_of_any_layout(student: Student, gen: torch.Generator) -> None:
+    """Nothing is copied either where x is transposed, expanded or stepped."""
+    x, cube = draw(gen, 5, 11), draw(gen, 4, 6, 8)
+    flat = (cut_out(x), x.T, x[:, ::2], x[:, :1].expand(5, 11))
     # None of these can be flattened to fewer axes without a copy.
     for layout in (*flat, cube.mT, cube.transpose(0, 1), cube[:, ::2], cube[:, 1:, 1::2]):
-        assert_windows(student, layout, 3, 2)
-        seen = student.windows.observed(layout, 3, 2)
-        where = (seen.result.stride(), seen.result.storage_offset())
-        due = (due_strides(layout, 2), layout.storage_offset())
-        if not seen.aliases or where != due:
-            pytest.fail("The result is a copy, or a view of one: it must be a view of `x` itself.")
+        problem = "The result is a copy, or a view of one: it must be a view of `x` itself."
+        assert_view(student, layout, problem)
 
 
 @points(1)
 def test_writing_goes_through(student: Student, gen: torch.Generator) -> None:
     """A change of x shows in every window over the place, and a change of a window in x."""
-    x = draw(gen, 3, 10)
+    x, upstream = draw(gen, 3, 10), draw(gen, 3, 10)
     for layout in (x, cut_out(x), x[:, 1::2]):
         base = layout.clone()
         changed = write_into_x(student, layout, 4, 1)
@@ -173,6 +206,13 @@ def test_writing_goes_through(student: Student, gen: torch.Generator) -> None:
         assert_values_match(left, base, what="`x` after a change of a window")
         due = expected_windows(base, 3, 1)
         assert_values_match(seen, due, what="the windows after a change of one of them")
+    doubled = (1 + (torch.arange(10) < 9)).double()  # three windows of three
+    written, slope, counted = write_in_graph(student, x, 3, 3, upstream)
+    assert_values_match(written, doubled * x, what="`x` after a change of all windows")
+    what = "the gradient through an `x` whose windows were changed"
+    assert_values_match(slope, doubled * upstream, what=what)
+    if not counted:
+        pytest.fail("The version of `x` does not count a change of a window: take a view of `x`.")
 
 
 @points(2)
@@ -193,6 +233,8 @@ def test_gradients_of_overlapping_windows_add_up(student: Student, gen: torch.Ge
             scale=1.0,  # terms of order one may cancel
             names=NAMES,
         )
+    if not student.windows(x[:0].clone().requires_grad_(), 3, 2).requires_grad:
+        pytest.fail("The windows of an empty `x` are detached from it: they must be a view of it.")
     inputs = (row.detach().requires_grad_(), 3, 2)
     assert_gradcheck(student.windows, inputs, names=NAMES, reference=expected_windows)
 

@@ -103,7 +103,11 @@ def assert_value(student: Student, x: torch.Tensor, beta: torch.Tensor) -> None:
 
 
 def assert_first_derivatives(
-    student: Student, x: torch.Tensor, beta: torch.Tensor, upstream: torch.Tensor
+    student: Student,
+    x: torch.Tensor,
+    beta: torch.Tensor,
+    upstream: torch.Tensor,
+    scale: float = 1.0,
 ) -> None:
     """Assert that value and gradients are the expected ones at any z, in the dtype of x."""
     x, beta = x.detach().requires_grad_(), beta.detach().requires_grad_()
@@ -114,7 +118,7 @@ def assert_first_derivatives(
     due = (value, wide * by_x, (wide * by_beta).sum())
     for actual, right, what in zip((y, *found), due, OUTCOMES, strict=True):
         # Next to a slope of one, the rounding errors of a vanishing one are as large.
-        assert_values_match(actual, right, dtype=x.dtype, scale=1.0, c=16, what=what)
+        assert_values_match(actual, right, dtype=x.dtype, scale=scale, c=16, what=what)
 
 
 def assert_second_derivatives(
@@ -127,10 +131,14 @@ def assert_second_derivatives(
 ) -> None:
     """Assert that both gradients, each differentiated on its own, have the right gradients.
 
+    A backward pass that needs no graph comes first: it must not spoil the one that does.
     `scale` is the size of the terms that may cancel on the way there.
     """
     x, beta = x.detach().requires_grad_(), beta.detach().requires_grad_()
-    by_x, by_beta = differentiate(student.Swish.apply(x, beta), (x, beta), upstream)
+    y = student.Swish.apply(x, beta)
+    if y.requires_grad:
+        torch.autograd.grad(y, (x, beta), upstream, retain_graph=True, allow_unused=True)
+    by_x, by_beta = differentiate(y, (x, beta), upstream)
     found = (
         *differentiate(by_x, (x, beta), weight),
         *differentiate(by_beta, (x, beta), torch.ones_like(beta)),
@@ -326,6 +334,7 @@ def test_second_derivatives_are_right(
     for value in (1.25, 0.0):
         beta = slope(value, device)
         assert_second_derivatives(student, 2 * x, beta, upstream, weight, scale=10.0)
+        assert_second_derivatives(student, 2 * x.T, beta, upstream.T, weight.T, scale=10.0)
 
 
 @points(2)
@@ -355,6 +364,9 @@ def test_half_precision_does_not_overflow(
         for value in (1.0, -0.5):
             beta = slope(value, device, dtype)
             assert_first_derivatives(student, x, beta, upstream.to(dtype))
+            # A loss that is scaled up sends large gradients back.
+            large = 1024 * upstream.to(dtype)
+            assert_first_derivatives(student, x, beta, large, scale=1024.0)
 
 
 @points(1)
@@ -366,8 +378,8 @@ def test_edit_before_backward_raises(
     assert_value(student, x, beta)
     if raises_after_edit(student, x, beta, "nothing"):
         pytest.fail("`backward` raises although neither x nor beta was changed.")
-    for name in NAMES:
-        if not raises_after_edit(student, x, beta, name):
+    for layout, name in ((x, "x"), (x.T, "x"), (x, "beta")):
+        if not raises_after_edit(student, layout, beta, name):
             pytest.fail(f"`{name}` was changed in place before `backward`, and nothing raised.")
 
 

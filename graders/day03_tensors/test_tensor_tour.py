@@ -78,6 +78,14 @@ def double_rows(student: Any, x: torch.Tensor) -> torch.Tensor:
 
 
 @in_worker
+def second_board(student: Any, h: int, w: int) -> torch.Tensor:
+    """Return a board made after the owner of one of the same size has overwritten it."""
+    student.checkerboard(h, w).fill_(7)
+    board: torch.Tensor = student.checkerboard(h, w)
+    return board.clone()
+
+
+@in_worker
 def loops_in(student: Any) -> list[str]:
     """Name the functions in whose text a loop or a comprehension stands."""
     import ast  # noqa: PLC0415 - only the function's own source is sent
@@ -103,6 +111,9 @@ def test_diagonal(student: Student, gen: torch.Generator) -> None:
         if len(x) > 1:
             for _, layout in strided(x):
                 assert_picked(student.diagonal(layout), expected_diagonal(layout), "the diagonal")
+    square = draw(gen, 4, 4)
+    spoilt = square.masked_fill(~torch.eye(4, dtype=torch.bool), torch.nan)
+    assert_picked(student.diagonal(spoilt), expected_diagonal(spoilt), "the diagonal")
 
 
 @points(2)
@@ -143,6 +154,12 @@ def test_take(student: Student, gen: torch.Generator) -> None:
             for (_, layout), (_, places) in zip(strided(x), strided(y), strict=True):
                 due = expected_taken(layout, places)
                 assert_picked(student.take(layout, places), due, "what is taken")
+    # Impossible classes: what is not taken must not be touched, not even multiplied by 0.
+    for junk in (-torch.inf, torch.nan):
+        x, y = cases[0]
+        taken = torch.nn.functional.one_hot(y, x.shape[1]).bool()
+        spoilt = x.masked_fill(~taken, junk)
+        assert_picked(student.take(spoilt, y), expected_taken(spoilt, y), "what is taken")
 
 
 @points(2)
@@ -152,6 +169,7 @@ def test_checkerboard(student: Student, gen: torch.Generator) -> None:
     for h, w in shapes:
         due = expected_board(h, w)
         assert_picked(student.checkerboard(h, w), due, f"the board of {h} rows and {w} columns")
+    assert_picked(second_board(student, 3, 4), expected_board(3, 4), "a second board")
 
 
 @points(2)

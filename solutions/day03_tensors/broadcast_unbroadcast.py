@@ -33,7 +33,8 @@ def broadcast_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
         * 0 with 1 gives 0: an axis of length 1 is repeated no times. 0 with 2 is an error.
 
     Forbidden:
-        `torch.broadcast_shapes`, `torch.broadcast_tensors` and their NumPy namesakes.
+        `torch.broadcast_shapes`, `torch.broadcast_tensors`, and NumPy's `broadcast_shapes`,
+        `broadcast_arrays` and `broadcast`.
 
     Example:
         >>> broadcast_shape((5, 1, 3), (4, 1))
@@ -93,7 +94,7 @@ def unbroadcast(g: Tensor, shape: tuple[int, ...]) -> Tensor:
     Source:
         The chain rule over several paths; PyTorch's documentation, "Broadcasting semantics".
     """
-    if broadcast_shape(tuple(g.shape), shape) != tuple(g.shape):
+    if broadcast_shape(g.shape, shape) != g.shape:
         raise ValueError(f"`shape` {shape} does not broadcast to the shape {tuple(g.shape)} of `g`")
     missing = g.dim() - len(shape)
     stretched = [axis for axis, length in enumerate(shape, missing) if length == 1 != g.shape[axis]]

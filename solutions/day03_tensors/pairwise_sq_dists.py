@@ -58,4 +58,4 @@ def pairwise_sq_dists(a: Tensor, b: Tensor) -> Tensor:
         shapes = f"{tuple(a.shape)} and {tuple(b.shape)}"
         raise ValueError(f"`a` and `b` must be [N, D] and [M, D] with one D, not {shapes}")
     differences = a.unsqueeze(1) - b  # [N, 1, D] - [M, D] -> [N, M, D]
-    return torch.sum(differences * differences, dim=2)  # [N, M, D] -> [N, M]
+    return torch.sum(differences * differences, dim=-1)  # [N, M, D] -> [N, M]

@@ -30,13 +30,11 @@ def hvp(f: Callable[..., Tensor], params: list[Tensor], v: list[Tensor]) -> list
         if not y.requires_grad:
             return products
         first = torch.autograd.grad(y, leaves, create_graph=True, allow_unused=True)
-        for gradient, direction in zip(first, v, strict=True):
-            if gradient is None or not gradient.requires_grad:
-                continue
-            second = torch.autograd.grad(
-                gradient, leaves, direction, retain_graph=True, allow_unused=True
-            )
-            for product, part in zip(products, second, strict=True):
-                if part is not None:
-                    product.add_(part)
-    return products
+        slopes = zip(first, v, strict=True)
+        used = [(g * direction.detach()).sum() for g, direction in slopes if g is not None]
+        inner = torch.stack([*used, torch.zeros_like(y, requires_grad=False)]).sum()
+        if not inner.requires_grad:
+            return products
+        second = torch.autograd.grad(inner, leaves, allow_unused=True)
+    pairs = zip(products, second, strict=True)
+    return [zeros if part is None else part for zeros, part in pairs]
