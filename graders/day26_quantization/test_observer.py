@@ -422,11 +422,15 @@ def test_input_passes_unchanged(student: Student, gen: torch.Generator) -> None:
             x = batches[i].clone().requires_grad_()
             with watch(student, forbidden=()) as seen:
                 y = module(x)
+            if not y.requires_grad:
+                raise Mismatch("No gradient passes from the result to x.")
             (found,) = torch.autograd.grad(y, x, upstreams[i])
             assert_values_match(y, batches[i], equal_nan=True, what="the result", c=1e-9)
             assert_values_match(found, upstreams[i], what="the gradient of x")
             if seen.mutated:
                 raise Mismatch("The observer changed x in place.")
+            for name in seen.changed:
+                raise Mismatch(f"The observer changed {name} and left it so.")
     assert_range(average, expected_range(batches[:2], decay))
     assert_counts(histogram, batches[:2], 0.5, bins)
     x = batches[0].requires_grad_()
@@ -493,16 +497,13 @@ def test_nothing_observed_is_told(student: Student, gen: torch.Generator) -> Non
         feed(module.train(), nowhere(gen))
     assert_refused(average.qparams, RuntimeError, "a range without a batch")
     assert_refused(histogram.threshold, RuntimeError, "a threshold without a batch")
-    low, high = expected_range([batch], 0.5)
-    step = (max(high, 0.0) - min(low, 0.0)) / 255
-    feed(average, [batch])
-    feed(histogram, [batch])
-    scale, _ = average.qparams()
-    assert_values_match(
-        scale, torch.tensor(step, dtype=torch.float64), dtype=torch.float32, what="the scale"
-    )
-    # The last batch moves the threshold, which is not to be remembered.
+    # The last batch moves range and threshold, which are not to be remembered.
     for batches in ([batch], [batch, far]):
+        feed(average, batches[-1:])
+        feed(histogram, batches[-1:])
+        low, high = expected_range(batches, 0.5)
+        step = torch.tensor((max(high, 0.0) - min(low, 0.0)) / 255, dtype=torch.float64)
+        scale, _ = average.qparams()
+        assert_values_match(scale, step, dtype=torch.float32, what="the scale")
         due = expected_threshold(expected_counts(batches, 0.5, 5).tolist(), 1.0, 0.5)
         assert_values_match(histogram.threshold(), due, dtype=torch.float32, what="the threshold")
-        feed(histogram, [far])
