@@ -48,6 +48,7 @@ class MinMaxEMA(nn.Module):
     high: Tensor
 
     def __init__(self, decay: float = 0.99) -> None:
+        """Start with an empty range."""
         super().__init__()
         # TODO
         raise NotImplementedError("observer: register the two ends as buffers")
@@ -145,6 +146,7 @@ class HistogramObserver(nn.Module):
     counts: Tensor
 
     def __init__(self, p: float, limit: float, bins: int = 2048) -> None:
+        """Start with counts of 0."""
         super().__init__()
         # TODO
         raise NotImplementedError("observer: register the counts as a buffer")

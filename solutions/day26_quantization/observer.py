@@ -50,6 +50,7 @@ class MinMaxEMA(nn.Module):
     high: Tensor
 
     def __init__(self, decay: float = 0.99) -> None:
+        """Start with an empty range."""
         super().__init__()
         if not 0 <= decay < 1:
             raise ValueError(f"`decay` must be at least 0 and below 1, not {decay}")
@@ -160,6 +161,7 @@ class HistogramObserver(nn.Module):
     counts: Tensor
 
     def __init__(self, p: float, limit: float, bins: int = 2048) -> None:
+        """Start with counts of 0."""
         super().__init__()
         if not 0 < p <= 1:
             raise ValueError(f"`p` must be above 0 and at most 1, not {p}")
