@@ -304,16 +304,40 @@ def expected_width(dim: int, multiple: int) -> int:
     return multiple * (count + (left > 0))
 
 
-@points(2)
-def test_width_is_rounded_up_to_a_multiple(student: Student, gen: torch.Generator) -> None:
-    """The width is the least multiple that is not below 8 D / 3, and 8 D / 3 if that is one."""
-    dims = torch.randint(1, 9000, (12,), generator=gen).tolist()
-    multiples = torch.randint(2, 300, (12,), generator=gen).tolist()
-    pairs = [*zip(dims, multiples, strict=True), (3 * dims[0], 8), (96, 64), (1, 1), (1, 256)]
-    pairs += [(dim, 1) for dim in dims[:4]] + [(3 * dims[1], 1), (3 * dims[2], 4), (768, 2048)]
+def assert_widths(student: Student, pairs: list[tuple[int, int]]) -> None:
+    """Assert that the width is right for each D and multiple."""
     for dim, multiple in pairs:
         width = student.hidden_dim(dim, multiple)
         assert_values_match(width, expected_width(dim, multiple), what="the width")
+
+
+@points(1)
+def test_width_is_rounded_up_to_a_multiple(student: Student, gen: torch.Generator) -> None:
+    """The width is the least multiple that is not below 8 D / 3."""
+    dims = torch.randint(1, 9000, (16,), generator=gen).tolist()
+    multiples = torch.randint(2, 300, (16,), generator=gen).tolist()
+    pairs = [*zip(dims, multiples, strict=True), (1, 256)]
+    # Where 8 D / 3 is a multiple, or less than 1 above one, is asked below.
+    assert_widths(student, [(d, m) for d, m in pairs if 8 * d % (3 * m) > 2])
+
+
+@points(1)
+def test_width_is_exact_where_nothing_is_to_be_rounded(
+    student: Student, gen: torch.Generator
+) -> None:
+    """Where 8 D / 3 is a multiple already, it is the width."""
+    dims = torch.randint(1, 3000, (3,), generator=gen).tolist()
+    assert_widths(student, [(3 * d, m) for d, m in zip(dims, (8, 1, 4), strict=True)])
+    assert_widths(student, [(96, 64), (768, 2048)])
+
+
+@points(1)
+def test_width_counts_the_thirds(student: Student, gen: torch.Generator) -> None:
+    """Where 8 D / 3 lies by a third or two above a multiple, the width is the next one."""
+    thirds = torch.randint(0, 3000, (4,), generator=gen).tolist()
+    assert_widths(student, [(3 * n + 1 + i % 2, 1) for i, n in enumerate(thirds)])
+    # 8 (3 n + 2) / 3 = 8 n + 5 and a third.
+    assert_widths(student, [(1, 1), *((3 * n + 2, 8 * n + 5) for n in thirds)])
 
 
 @points(1)
