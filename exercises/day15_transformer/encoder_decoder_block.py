@@ -85,6 +85,11 @@ class Block(nn.Module):
 
         Raises:
             ValueError: a decoder gets no memory, or an encoder gets one.
+
+        Edge cases:
+            * p = 1 in training: the sublayers add nothing, so that only x and, in post-norm, the
+              norms are left.
+            * T and S may differ, and a sequence may be of any length.
         """
         # TODO
         raise NotImplementedError("encoder_decoder_block: send x through the sublayers")
@@ -107,6 +112,9 @@ def noam(step: int, embed_dim: int, warmup: int) -> float:
 
     Raises:
         ValueError: `step` or `warmup` is below 1.
+
+    Edge cases:
+        * step = warmup: both terms are equal, and the rate is at its peak.
 
     Example:
         >>> [noam(step, embed_dim=16, warmup=4) for step in (1, 2, 4, 16)]

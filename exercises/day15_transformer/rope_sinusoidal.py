@@ -76,7 +76,8 @@ def sinusoidal(length: int, dim: int) -> Tensor:
         dim: D, the number of features; even.
 
     Returns:
-        The table, [T, D] in float32, on the CPU. It is computed in float64 and rounded at the end.
+        The table, [T, D] in float32, whatever PyTorch's default dtype is, on the CPU. It is
+        computed in float64 and rounded at the end.
 
     Raises:
         ValueError: `dim` is not a positive even number, or `length` is negative.

@@ -37,8 +37,9 @@ def ffn(x: Tensor, gate: Tensor, down: Tensor, up: Tensor) -> Tensor:
 
     Edge cases:
         * A gate's z of +-10,000 in float32, or +-300 in float16: value and gradients are finite
-          and right. silu(z) is z for large z and 0 for very negative ones. (exp(10,000) is
-          infinite, and infinity times a vanishing slope is NaN.)
+          and right, wherever what is to be computed fits. silu(z) is z for large z and 0 for very
+          negative ones, also where z times the other branch overflows. (exp(10,000) is infinite,
+          and infinity times a vanishing slope is NaN.)
         * Empty leading axes: y is empty, and the gradients of the matrices are 0.
 
     Forbidden:

@@ -16,6 +16,7 @@ from dlcourse.testing import (
     assert_pure,
     assert_values_match,
     fresh,
+    in_worker,
     odd_shapes,
     points,
     watch,
@@ -68,6 +69,13 @@ def assert_refused(f: Any, arguments: tuple[Any, ...], what: str) -> None:
     pytest.fail(f"No `ValueError` was raised for {what}.")
 
 
+@in_worker
+def mask_after_change(student: Any, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a mask that was inverted in place, and the next one."""
+    first = student.causal_mask(n).logical_not_()
+    return first, student.causal_mask(n)
+
+
 @points(2)
 def test_each_query_shares_out_its_attention(student: Student, gen: torch.Generator) -> None:
     """Each row is the softmax of one query's scores over all keys."""
@@ -95,6 +103,8 @@ def test_sizes_of_one_and_equal_scores(student: Student, gen: torch.Generator) -
     """One key gets the weight 1, one query is a row, and equal keys get equal weights."""
     cases = [(draw(gen, t, d), draw(gen, s, d)) for t, s, d in ((5, 1, 3), (1, 4, 3), (1, 1, 1))]
     cases.append((draw(gen, 3, 2), draw(gen, 1, 2).expand(7, 2)))
+    # Beside scores of 1e8, float32 has no digits for the logarithm of a count.
+    cases.append((torch.tensor([[1e4], [-1e4]]), torch.full((7, 1), 1e4)))
     ordinary = draw_case(gen)
     for q, k in [ordinary, *cases]:
         assert_weights(student, q, k)
@@ -163,6 +173,11 @@ def test_mask_hides_what_comes_later(student: Student, gen: torch.Generator) -> 
     for n in (2, 3, *sizes, 0, 1):
         due = torch.tensor([[s <= t for s in range(n)] for t in range(n)], dtype=torch.bool)
         assert_values_match(student.causal_mask(n), due.reshape(n, n), what="the mask")
+    (n,) = sizes[:1]
+    changed, following = mask_after_change(student, n)
+    right = torch.arange(n) <= torch.arange(n)[:, None]
+    assert_values_match(changed, ~right, what="a mask that its owner inverted")
+    assert_values_match(following, right, what="the mask after another one was changed")
     for n in (-1, -5):
         assert_refused(student.causal_mask, (n,), f"a mask of {n} places")
 

@@ -18,6 +18,7 @@ from dlcourse.testing import (
     assert_gradcheck,
     assert_values_match,
     fresh,
+    in_worker,
     points,
     watch,
 )
@@ -231,6 +232,38 @@ def silenced(state: State, kind: Kind, speaking: str) -> State:
     return state | {name: 0 * state[name] for name in names if name in shapes_of(kind)}
 
 
+@in_worker
+def devices(student: Any, device: str) -> tuple[str, ...]:
+    """Return where the parameters of a decoder's block made for a device are."""
+    block = student.Block(8, 2, 16, 0.0, pre_norm=True, cross=True, device=torch.device(device))
+    return tuple(parameter.device.type for parameter in block.parameters())
+
+
+@points(1)
+def test_parameters_start_as_pytorch_has_them(student: Student) -> None:
+    """Every module starts as PyTorch draws it, on the device that is asked for."""
+    kind = replace(PRE_DECODER, h=2, width=16, ffn=128)
+    block = student.Block(16, 2, 128, 0.1, pre_norm=True, cross=True)
+    state = block.state_dict()
+    for name in shapes_of(kind):
+        tensor = state[name]
+        what = f"`{name}` at the start"
+        if name.startswith("norm") or name.endswith(("in_proj_bias", "out_proj.bias")):
+            constant = 1.0 if name.endswith("weight") else 0.0
+            assert_values_match(tensor, torch.full_like(tensor, constant), what=what)
+            continue
+        # Uniform numbers between -bound and bound, which no reference can repeat.
+        bound = 128**-0.5 if name.startswith("ffn_out") else 16**-0.5
+        if name.endswith("in_proj_weight"):
+            bound = (6 / (16 + 3 * 16)) ** 0.5
+        outer = float((tensor.abs() > bound / 2).double().mean())
+        beyond = float(tensor.abs().max()) > bound * (1 + 1e-6)
+        if beyond or not within_six_deviations(outer, 0.5, tensor.numel()):
+            pytest.fail(f"{what} is not distributed as PyTorch has it: leave the modules alone.")
+    found = devices(student, "meta")
+    assert_values_match(found, ("meta",) * len(shapes_of(kind)), what="the parameters' devices")
+
+
 @points(1)
 def test_parameters_have_the_promised_names(
     student: Student, gen: torch.Generator, device: torch.device
@@ -291,6 +324,10 @@ def test_decoder_does_not_see_what_comes_later(
 ) -> None:
     """A decoder's place sees no later one and all of memory; an encoder's place sees everything."""
     cases = [(k, draw_state(gen, k, device), draw_inputs(gen, k, device)) for k in KINDS]
+    # Eight features, as the norm of a few that are nearly equal would magnify roundings.
+    long = replace(PRE_DECODER, b=1, t=600, s=3, h=1, width=8, ffn=3)
+    long_state, long_inputs = draw_state(gen, long, device), draw_inputs(gen, long, device)
+    assert_block(build(student, long, long_state), long_state, long, long_inputs)
     changes = [draw(gen, kind.b, 2, kind.width, device=device) for kind in KINDS]
     for (kind, state, inputs), change in zip(cases, changes, strict=True):
         state["self_attention.in_proj_weight"] *= 0.1  # so that every place seen has some weight
@@ -376,6 +413,11 @@ def test_dropout_acts_on_what_a_sublayer_adds(
         agree = float((kept == (again.abs() > 1e-9)).double().mean())
         if not within_six_deviations(agree, p * p + (1 - p) * (1 - p), kept.numel()):
             pytest.fail("Two calls in training do not draw their dropout independently.")
+        for axis, word in enumerate(("sequences", "places", "features")):
+            even, odd = torch.unflatten(kept, axis, (-1, 2)).unbind(axis + 1)
+            agree = float((even == odd).double().mean())
+            if not within_six_deviations(agree, p * p + (1 - p) * (1 - p), even.numel()):
+                pytest.fail(f"What is dropped of neighbouring {word} depends on each other.")
         due = torch.where(kept, right, 0.0)
         assert_values_match(added, due, scale=2.0, c=128, reduction=11, what="what is added")
 

@@ -18,6 +18,7 @@ from dlcourse.testing import (
     assert_gradcheck,
     assert_values_match,
     fresh,
+    in_worker,
     points,
     watch,
 )
@@ -245,6 +246,51 @@ def leaves(qkv: Sequence[torch.Tensor], names: str = "qkv") -> dict[str, torch.T
     }
 
 
+@in_worker
+def answer_twice(
+    student: Any, settings: tuple[Any, ...], state: Any, qkv: tuple[torch.Tensor, ...]
+) -> tuple[torch.Tensor, ...]:
+    """Return results in eval mode without autograd, before and after k and v were halved."""
+    module = student.MHA(*settings, dtype=qkv[0].dtype, device=qkv[0].device)
+    module.load_state_dict(state)
+    module.eval()
+    results = []
+    with torch.no_grad():
+        for _ in range(2):
+            results.append(module(*qkv)[0])
+            qkv[1].mul_(0.5)
+            qkv[2].mul_(0.5)
+        results.append(module(*qkv)[0])
+        module.k_proj.weight.mul_(-1)
+        module.v_proj.weight.mul_(-1)
+        results.append(module(*qkv)[0])
+    return tuple(results)
+
+
+@in_worker
+def devices(student: Any, device: str) -> tuple[str, ...]:
+    """Return where the parameters of a module made for a device are."""
+    module = student.MHA(6, 2, device=torch.device(device))
+    return tuple(parameter.device.type for parameter in module.parameters())
+
+
+@points(1)
+def test_parameters_start_as_those_of_linear(student: Student) -> None:
+    """Weights and biases start as `nn.Linear` draws them, on the device that is asked for."""
+    module = student.MHA(64, 4, 0.0, True, 36)  # noqa: FBT003 - by place
+    for name, tensor in module.state_dict().items():
+        # Uniform numbers between -bound and bound, which no reference can repeat.
+        bound = (36 if name[:2] in {"k_", "v_"} else 64) ** -0.5
+        if float(tensor.abs().max()) > bound * (1 + 1e-6):
+            pytest.fail(f"`{name}` starts beyond 1 / sqrt(fan_in), where `nn.Linear` ends.")
+        outer = float((tensor.abs() > bound / 2).double().mean())
+        upper = float((tensor > 0).double().mean())
+        if not all(within_six_deviations(share, 0.5, tensor.numel()) for share in (outer, upper)):
+            pytest.fail(f"`{name}` does not start uniformly distributed, as in `nn.Linear`.")
+    found = devices(student, "meta")
+    assert_values_match(found, ("meta",) * 8, what="the devices of the parameters")
+
+
 @points(1)
 def test_parameters_have_the_promised_names(
     student: Student, gen: torch.Generator, device: torch.device
@@ -302,6 +348,17 @@ def test_heads_are_merged_in_their_order(
     # New numbers in an old shape, and without autograd: no call may remember another.
     with torch.no_grad():
         assert_out(modules[0], cases[0][1], CASES[0].h, others)
+    sizes, state, (q, k, v) = cases[2]
+    settings = (sizes.width, sizes.h, 0.0, True, sizes.kdim)
+    found = answer_twice(student, settings, state, (q.clone(), k.clone(), v.clone()))
+    turned = {n: -x if n in {"k_proj.weight", "v_proj.weight"} else x for n, x in state.items()}
+    for factor, parameters, out in zip(
+        (1.0, 0.5, 0.25, 0.25), (state, state, state, turned), found, strict=True
+    ):
+        right = expected_out(
+            parameters, expected_weights(parameters, sizes.h, q, factor * k), factor * v
+        )
+        assert_values_match(out, right, scale=1.0, c=64, reduction=8)
 
 
 @points(1)
@@ -555,6 +612,9 @@ def test_bad_arguments_are_refused(
         assert_refused(student.MHA, arguments, what)
     masks = {
         "a mask of floats": padding.double(),
+        "a mask of zeros that are floats": torch.zeros_like(padding).double(),
+        "a mask of shape [B, S + 1] without padding": torch.zeros_like(padding[:, [0] * 6]),
+        "a mask of shape [B, 1] without padding": torch.zeros_like(padding[:, :1]),
         "a mask of integers": padding.long(),
         "a mask of shape [1, S]": padding[:1],
         "a mask of shape [S]": padding[0],

@@ -248,6 +248,11 @@ def test_epsilon_stands_inside_the_root(
         for eps, size in settings:
             _, (x, *parameters), _ = draw_case(gen, name, (3, 8), device)
             cases.append((name, (size * x, *parameters), eps))
+        # An epsilon below that of the dtype counts where the rows are as small.
+        for dtype, eps, size in ((torch.float32, 1e-9, 1e-4), (torch.float64, 1e-19, 1e-9)):
+            _, (x, *parameters), _ = draw_case(gen, name, (3, 8), device)
+            tensors = (size * x, *parameters)
+            cases.append((name, tuple(tensor.to(dtype) for tensor in tensors), eps))
     for case in cases:
         assert_value(student, case)
 
@@ -303,12 +308,14 @@ def test_rows_without_variation(
 def test_layernorm_ignores_a_common_offset(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
-    """In float32 a mean of 10,000 beside a deviation of 1 leaves the right digits."""
+    """A mean of 10,000 in float32, or 1e8 in float64, beside a deviation of 1 leaves the digits."""
     cases = [draw_case(gen, LAYER, shape, device, torch.float32) for shape in ((3, 8), (2, 5, 64))]
     rows = [1e4 + normal(gen, *case[1][0].shape).to(device) for case in cases]
     for (_, (_, *parameters), eps), row in zip(cases, rows, strict=True):
         # Rounding the mean costs about 1e-3; mean(x^2) - mu^2 is a multiple of 8 in float32.
         assert_value(student, (LAYER, (row.float(), *parameters), eps), c=64, scale=1e4)
+        exact = tuple(tensor.double() for tensor in parameters)
+        assert_value(student, (LAYER, (row + 1e8, *exact), eps), c=64, scale=1e8)
 
 
 @points(2)

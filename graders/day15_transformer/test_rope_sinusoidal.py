@@ -20,6 +20,7 @@ from dlcourse.testing import (
     assert_pure,
     assert_values_match,
     fresh,
+    in_worker,
     odd_shapes,
     points,
     strided,
@@ -139,6 +140,27 @@ def assert_refused(student: Student, name: str, arguments: tuple[Any, ...], what
     pytest.fail(f"No `ValueError` was raised by `{name}` for {what}.")
 
 
+@in_worker
+def decode(
+    student: Any, x: torch.Tensor, positions: torch.Tensor, theta: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return two results for one tensor of positions, which moves on between them."""
+    first = student.rope(x, positions, theta)
+    positions.add_(1)
+    return first, student.rope(x, positions, theta)
+
+
+@in_worker
+def table_by_default(student: Any, length: int, dim: int) -> torch.Tensor:
+    """Return the table while float64 is PyTorch's default dtype."""
+    torch.set_default_dtype(torch.float64)
+    try:
+        table: torch.Tensor = student.sinusoidal(length, dim)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    return table
+
+
 @points(2)
 def test_rope_matches_its_definition(
     student: Student, gen: torch.Generator, device: torch.device
@@ -197,6 +219,11 @@ def test_each_token_has_a_position_of_its_own(
     inputs = [draw_case(gen, shape, device) for _ in kinds]
     for (x, _, theta), positions in zip(inputs, kinds, strict=True):
         assert_value(student, (x, positions.to(device), theta))
+    # A decoder counts its one tensor of positions up.
+    x, positions, theta = draw_case(gen, (2, 4, 6), device)
+    for place, found in enumerate(decode(student, x, positions, theta)):
+        right = expected_rope(x, positions + place, theta)
+        assert_values_match(found, right, c=2048, scale=1.0, what=WHAT)
 
 
 @points(2)
@@ -296,10 +323,12 @@ def test_no_matrix_is_made_for_each_token(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """No tensor has more elements than x: the rotation is written pair by pair."""
-    case = draw_case(gen, (3, 5, 16), device)
+    x, positions, theta = draw_case(gen, (3, 5, 16), device)
+    positions[1], positions[3] = -100_000, 100_000
+    case = (x.float(), positions, theta)
     with watch(student) as seen:
         assert_value(student, case)
-    assert_largest_at_most(seen, case[0].numel())
+    assert_largest_at_most(seen, x.numel())
 
 
 @points(1)
@@ -327,6 +356,10 @@ def test_table_alternates_sine_and_cosine(student: Student, gen: torch.Generator
     sizes = [(t, 2 * (d + 9)) for t, d in odd_shapes(gen, 2, 3)]
     for length, dim in [*sizes, (6, 6), (1, 4), (7, 2), (9, 128), *sizes[:1]]:
         assert_table(student, length, dim)
+    found = table_by_default(student, 5, 6)
+    assert_values_match(
+        found, expected_table(5, 6), scale=1.0, c=2, what="the table", dtype=torch.float32
+    )
 
 
 @points(1)

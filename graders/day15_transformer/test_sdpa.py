@@ -379,6 +379,12 @@ def test_query_without_a_key_sends_no_nan_back(
         assert_gradients(student, inputs, upstream)
         nowhere = [blind, None, None, None, None]
         assert_zero_gradient(student.sdpa, inputs, upstream, nowhere, names=NAMES[:5])
+    # Mask and causal order leave query 0 a key each, and together none.
+    later = torch.ones(t, s, dtype=torch.bool, device=device)
+    later[:, 0] = False
+    bias = draw(gen, t, s, device=device).masked_fill(~later, -math.inf)
+    for mask in (later, bias, *leaves(bias)):
+        assert_gradients(student, (*leaves(*qkv), mask, True), upstream)
 
 
 @points(1)
@@ -455,11 +461,12 @@ def test_half_precision_is_computed_in_float32(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
     """The result has the dtype of q, and float16 and bfloat16 are rounded only at the end."""
-    lead, sizes = (2, 3), (8, 40, 16, 5)
+    lead, sizes = (2, 3), (8, 40, 12, 5)  # the root of D is no power of 2
     for dtype in (torch.float64, torch.float32):
         assert_result(student, *draw_qkv(gen, lead, sizes, device, dtype))
     for dtype in HALVES:
         q, k, v = draw_qkv(gen, lead, sizes, device, dtype)
+        q = 2 * q  # the larger a score, the more its roundings cost
         bias = draw_bias(gen, sizes[:2], device, dtype)
         upstream = draw(gen, *lead, 8, 5, device=device, dtype=dtype)
         assert_rounded_once(student, q, k, v)
@@ -558,6 +565,22 @@ def test_every_weight_is_dropped_on_its_own(
 
 
 @points(1)
+def test_rare_dropout_is_as_rare_in_half_precision(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """A p of 0.001 drops one weight in a thousand, in bfloat16 too."""
+    p, s = 0.001, 64
+    zeros = torch.zeros(24, s, 2, dtype=torch.bfloat16, device=device)
+    v = torch.eye(s, dtype=torch.bfloat16, device=device).expand(24, s, s)
+    out = student.sdpa(zeros, zeros, v, p=p, gen=generator(device, draw_seed(gen)))
+    share = float((out == 0).double().mean())
+    if not within_six_deviations(share, p, out.numel()):
+        pytest.fail(f"Of the weights {share:.2%} were dropped, where p is {p:.2%}.")
+    left = torch.where(out == 0, 0.0, 1 / s / (1 - p))
+    assert_values_match(out, left, c=1, dtype=torch.bfloat16)
+
+
+@points(1)
 def test_generator_decides_what_is_dropped(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
@@ -589,6 +612,7 @@ def test_leading_axes_are_broadcast(
     """The axes in front of the last two are broadcast: one key for all heads, one query for all."""
     t, s, d, e = draw_sizes(gen)
     leads = [((2, 3), (2, 1), (2, 1)), ((3,), (2, 1), (1, 3)), ((), (2,), (2,)), ((2,), (), ())]
+    leads += [((), (), (2,)), ((3,), (3,), (2, 1))]
     upstream = draw(gen, 2, 3, t, e, device=device)
     cases = []
     for q_lead, k_lead, v_lead in leads:

@@ -66,6 +66,23 @@ def draw_steep_case(
     return tuple(tensor.to(device, dtype) for tensor in case)
 
 
+def draw_closed_case(
+    gen: torch.Generator, device: torch.device, dtype: torch.dtype, z: float, branch: float
+) -> Case:
+    """Draw tokens and five hidden units, two of which are closed before a large other branch."""
+    ones = torch.ones(4, 3)
+    share = torch.rand(5, 3, generator=gen) + 0.5
+    share /= share.sum(dim=1, keepdim=True)
+    closed = torch.tensor([[True], [False], [True], [False], [False]])
+    case = (
+        ones + torch.randint(-1, 2, (4, 3), generator=gen) / 16,
+        torch.where(closed, z * share, 3 * (share - 0.2)),
+        torch.rand(3, 5, generator=gen) / 2 + 0.5,
+        torch.where(closed, branch * share, share),
+    )
+    return tuple(tensor.to(device, dtype) for tensor in case)
+
+
 def expected_ffn(
     x: torch.Tensor, gate: torch.Tensor, down: torch.Tensor, up: torch.Tensor
 ) -> torch.Tensor:
@@ -133,7 +150,8 @@ def test_ffn_matches_its_definition(
     """The result is right for any leading axes and any width, with autograd on or off."""
     drawn = [shape for ndim in (2, 3, 4, 5) for shape in odd_shapes(gen, ndim, 1)]
     shapes = [(shape[:-1], shape[-1]) for shape in drawn]
-    shapes += [((4, 4), 4), ((2, 5), 3), ((2, 5), 3)]
+    # Sizes that no block of 16, 32 or 64 divides.
+    shapes += [((4, 4), 4), ((3, 70), 133), ((131, 3), 97), ((2, 5), 3), ((2, 5), 3)]
     dtypes = (torch.float64, torch.float32)
     cases = [
         draw_case(gen, shape, width, device, dtypes[place % 2])
@@ -197,6 +215,22 @@ def test_steep_gates_stay_finite(
 
 
 @points(1)
+def test_closed_gates_stop_large_branches(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """Behind a closed gate even a large other branch gives 0, and gradients without NaN."""
+    kinds = ((torch.float32, -1e4, 1e4), (torch.float16, -300.0, 250.0))
+    cases = [draw_closed_case(gen, device, *kind) for kind in kinds]
+    # With a down of 0.5 and more, what arrives at a hidden unit is above 1.
+    upstreams = [torch.rand(4, 3, generator=gen) + 1 for _ in cases]
+    for case, upstream in zip(cases, upstreams, strict=True):
+        c = 16.0 if case[0].dtype is torch.float16 else 64.0
+        assert_value(student, case)
+        for place in range(4):
+            assert_gradients(student, case, upstream, only=place, c=c)
+
+
+@points(1)
 def test_half_precision_keeps_its_dtype(
     student: Student, gen: torch.Generator, device: torch.device
 ) -> None:
@@ -249,6 +283,9 @@ def test_ffn_refuses_unfit_shapes(
         assert_refused(student, "ffn", (x[0, 0], gate[0], down[0], up[0]), "a single number")
         for vectors in ((x, gate[0], down[:, 0], up[0]), (x[0], gate[0], down[:, 0], up[0])):
             assert_refused(student, "ffn", vectors, "matrices that are vectors")
+        stacks = (gate.expand(2, -1, -1), down.expand(2, -1, -1), up.expand(2, -1, -1))
+        for tokens in (x, x.expand(2, -1, -1)):
+            assert_refused(student, "ffn", (tokens, *stacks), "stacks of matrices")
         longer = x[:, [0] * 4]
         assert_refused(student, "ffn", (longer, gate, down, up), "an `x` of another D")
         for place in (1, 2, 3):
@@ -267,23 +304,49 @@ def expected_width(dim: int, multiple: int) -> int:
     return multiple * (count + (left > 0))
 
 
-@points(2)
-def test_width_is_rounded_up_to_a_multiple(student: Student, gen: torch.Generator) -> None:
-    """The width is the least multiple that is not below 8 D / 3, and 8 D / 3 if that is one."""
-    dims = torch.randint(1, 9000, (12,), generator=gen).tolist()
-    multiples = torch.randint(2, 300, (12,), generator=gen).tolist()
-    pairs = [*zip(dims, multiples, strict=True), (3 * dims[0], 8), (96, 64), (1, 1), (1, 256)]
-    pairs += [(dim, 1) for dim in dims[:4]] + [(3 * dims[1], 1), (3 * dims[2], 4), (768, 2048)]
+def assert_widths(student: Student, pairs: list[tuple[int, int]]) -> None:
+    """Assert that the width is right for each D and multiple."""
     for dim, multiple in pairs:
         width = student.hidden_dim(dim, multiple)
         assert_values_match(width, expected_width(dim, multiple), what="the width")
 
 
 @points(1)
+def test_width_is_rounded_up_to_a_multiple(student: Student, gen: torch.Generator) -> None:
+    """The width is the least multiple that is not below 8 D / 3."""
+    dims = torch.randint(1, 9000, (16,), generator=gen).tolist()
+    multiples = torch.randint(2, 300, (16,), generator=gen).tolist()
+    pairs = [*zip(dims, multiples, strict=True), (1, 256)]
+    # Where 8 D / 3 is a multiple, or less than 1 above one, is asked below.
+    assert_widths(student, [(d, m) for d, m in pairs if 8 * d % (3 * m) > 2])
+
+
+@points(1)
+def test_width_is_exact_where_nothing_is_to_be_rounded(
+    student: Student, gen: torch.Generator
+) -> None:
+    """Where 8 D / 3 is a multiple already, it is the width."""
+    dims = torch.randint(1, 3000, (3,), generator=gen).tolist()
+    assert_widths(student, [(3 * d, m) for d, m in zip(dims, (8, 1, 4), strict=True)])
+    assert_widths(student, [(96, 64), (768, 2048)])
+
+
+@points(1)
+def test_width_counts_the_thirds(student: Student, gen: torch.Generator) -> None:
+    """Where 8 D / 3 lies by a third or two above a multiple, the width is the next one."""
+    thirds = torch.randint(0, 3000, (4,), generator=gen).tolist()
+    assert_widths(student, [(3 * n + 1 + i % 2, 1) for i, n in enumerate(thirds)])
+    # 8 (3 n + 2) / 3 = 8 n + 5 and a third.
+    assert_widths(student, [(1, 1), *((3 * n + 2, 8 * n + 5) for n in thirds)])
+
+
+@points(1)
 def test_width_is_exact_and_checked(student: Student, gen: torch.Generator) -> None:
     """The width of huge integers is exact; a D or a multiple below 1 raises a ValueError."""
     (more,) = torch.randint(1, 10_000, (1,), generator=gen).tolist()
-    for dim, multiple in ((3 * 10**17 + more, 1), (10**17 + more, 3), (3 * 10**16 + 1, 64)):
+    huge = [(3 * 10**17 + more, 1), (10**17 + more, 3), (3 * 10**16 + 1, 64)]
+    huge += [(3 * 10**200 + 1, 1), (10**200 + more, 7 * 10**90)]
+    for dim, multiple in huge:
         width = student.hidden_dim(dim, multiple)
         assert_values_match(width, expected_width(dim, multiple), what="the width")
     for dim, multiple in ((0, 8), (-3, 8), (12, 0), (12, -4), (-12, -4)):

@@ -119,8 +119,8 @@ def _check(x: Tensor, eps: float, *parameters: Tensor) -> None:
         raise ValueError("`x` must have the shape [..., D], not []")
     for parameter in parameters:
         if parameter.shape != x.shape[-1:]:
-            shape = list(parameter.shape)
-            raise ValueError(f"gain and bias must have the shape [{x.shape[-1]}], not {shape}")
+            found = f"not {list(parameter.shape)}"
+            raise ValueError(f"gain and bias must have the shape [{x.shape[-1]}], {found}")
     if eps <= 0:
         raise ValueError(f"`eps` must be positive, not {eps}")
 

@@ -27,7 +27,7 @@ def sinusoidal(length: int, dim: int) -> Tensor:
     if length < 0:
         raise ValueError("length must be 0 or more")
     angle = torch.outer(torch.arange(length, dtype=torch.float64), _rates(dim, 10000.0))
-    table = torch.empty(length, dim)
+    table = torch.empty(length, dim, dtype=torch.float32)
     table[:, 0::2] = torch.sin(angle)
     table[:, 1::2] = torch.cos(angle)
     return table
