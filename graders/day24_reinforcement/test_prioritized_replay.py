@@ -174,9 +174,6 @@ def test_draws_do_not_know_of_each_other(student: Student, gen: torch.Generator)
     count = 40
     pair = Pair(student, count, (0.0, 0.5, 0.1))
     pair.add(count)
-    # 40 of 40 slots without a repetition: once in 1e16 batches.
-    if len(set(pair.sample(count, generator(gen)).tolist())) == count:
-        pytest.fail("A batch as large as the buffer holds every item once: put back what is drawn.")
     slots = pair.sample(DRAWS, generator(gen))
     due = DRAWS / count
     statistic = (slots.bincount(minlength=count) - due).square().sum() / due
@@ -184,6 +181,9 @@ def test_draws_do_not_know_of_each_other(student: Student, gen: torch.Generator)
     freedom = torch.tensor((count - 1) / 2, dtype=torch.float64)
     if float(torch.special.gammainc(freedom, statistic.double() / 2)) < TOO_EVEN:
         pytest.fail("The slots come up more evenly than independent draws do.")
+    # 40 of 40 slots without a repetition: once in 1e16 batches.
+    if len(set(pair.sample(count, generator(gen)).tolist())) == count:
+        pytest.fail("A batch as large as the buffer holds every item once: put back what is drawn.")
 
 
 @points(2)
