@@ -153,6 +153,8 @@ def test_how_many_rows_draw_varies(student: Student, gen: torch.Generator) -> No
         statistic += (count - rows * strays) ** 2 / (rows * strays * (1 - strays))
     if lower_tail(statistic, calls) < TOO_EVEN:
         pytest.fail("About the same number of rows draws in every call.")
+    best = student.act(q_values, 0.0, source)
+    assert_values_match(best, best_actions(q_values), what="the action")
     due = DRAWS / actions
     drawn = student.act(q_values[:1].expand(DRAWS, actions).contiguous(), 1.0, source)
     counts = drawn.clamp(0, actions - 1).bincount(minlength=actions)
@@ -186,6 +188,8 @@ def test_values_decide_nothing_with_epsilon_one(student: Student, gen: torch.Gen
         for table in (q_values, -q_values)
     )
     assert_values_match(other, one, what="the action for other values")
+    best = student.act(q_values, 0.0, spawn(gen))
+    assert_values_match(best, best_actions(q_values), what="the action")
 
 
 @points(2)

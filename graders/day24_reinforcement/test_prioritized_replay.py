@@ -174,6 +174,7 @@ def test_draws_do_not_know_of_each_other(student: Student, gen: torch.Generator)
     count = 40
     pair = Pair(student, count, (0.0, 0.5, 0.1))
     pair.add(count)
+    pair.assert_frequent(gen)
     slots = pair.sample(DRAWS, generator(gen))
     due = DRAWS / count
     statistic = (slots.bincount(minlength=count) - due).square().sum() / due
@@ -326,6 +327,7 @@ def test_steep_weights_are_finite(student: Student, gen: torch.Generator) -> Non
     pair.add(2)
     pair.update(torch.arange(2), td)
     pair.sample(4000, chosen)
+    pair.assert_frequent(gen)
 
 
 @points(1)
