@@ -104,7 +104,7 @@ class PER:
 
         Args:
             idx: [n], int64, slots that hold an item. One may occur repeatedly, then with the same
-                td each time.
+                td each time. With n = 0 no priority changes.
             td: [n], the new temporal-difference errors, of either sign; float64 or float32, with
                 or without a graph, of any strides. It is not changed, and no graph is kept.
 

@@ -51,7 +51,10 @@ def assert_returns(student: Student, r: torch.Tensor, gamma: float, c: float = 8
 
 @in_worker
 def count_work(student: Any, r: torch.Tensor, gamma: float) -> int:
-    """Return how many elements all operations of one call read and write, views left out."""
+    """Return how many elements all operations of one call read and write, views left out.
+
+    A convolution counts its products, too: it reads few elements often.
+    """
     work = [0]
     mode: Any = torch.utils._python_dispatch.TorchDispatchMode  # noqa: SLF001 - its only name
 
@@ -68,11 +71,24 @@ def count_work(student: Any, r: torch.Tensor, gamma: float) -> int:
                 for part in (*args, result):
                     parts = part if isinstance(part, list | tuple) else [part]
                     work[0] += sum(x.numel() for x in parts if isinstance(x, torch.Tensor))
+            if func is torch.ops.aten.convolution.default:
+                work[0] += result.numel() * args[1][0].numel()
             return result
 
     with Counter():
         student.returns(r, gamma)
     return work[0]
+
+
+@in_worker
+def differentiate_twice(
+    student: Any, r: torch.Tensor, gamma: float, upstream: torch.Tensor
+) -> list[torch.Tensor]:
+    """Return two gradients under one upstream tensor, and what it holds in the end."""
+    r = r.clone().requires_grad_()
+    answer = student.returns(r, gamma)
+    gradients = [torch.autograd.grad(answer, r, upstream, retain_graph=True)[0] for _ in range(2)]
+    return [*gradients, upstream]
 
 
 def assert_refused(student: Student, r: torch.Tensor, gamma: float, what: str) -> None:
@@ -124,6 +140,7 @@ def test_long_episodes_stay_finite(student: Student, gen: torch.Generator) -> No
     r = draw(gen, 1200)
     assert_returns(student, r, 0.5)
     assert_returns(student, r[:300].float(), 0.6)
+    assert_returns(student, r[:40], 1e-30)  # and its 11th power is 0, too
 
 
 @points(2)
@@ -143,6 +160,18 @@ def test_gradient_goes_back_to_the_rewards(student: Student, gen: torch.Generato
         )
     r, _, gamma = cases[2]
     assert_gradcheck(student.returns, (r, gamma), names=NAMES, what="G", reference=expected)
+
+
+@points(1)
+def test_gradient_can_be_taken_again(student: Student, gen: torch.Generator) -> None:
+    """The backward leaves the gradient that arrives as it is, so a second one is like the first."""
+    r, upstream, gamma = draw(gen, 9), draw(gen, 9), draw_gamma(gen)
+    *gradients, left = differentiate_twice(student, r, gamma, upstream)
+    # The transpose of a sum over later steps is one over earlier steps.
+    due = expected(upstream.flip(0), gamma).flip(0)
+    for gradient in gradients:
+        assert_values_match(gradient, due, scale=2.0, what="the gradient of `r`")
+    assert_values_match(left, upstream, what="the gradient that arrives")
 
 
 @points(2)

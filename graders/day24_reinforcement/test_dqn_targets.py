@@ -216,8 +216,11 @@ def test_unavailable_actions_are_never_chosen(
     closed[torch.arange(11), torch.randint(6, (11,), generator=gen)] = False
     for place in (ONLINE, TARGET):
         batch[place] = batch[place].masked_fill(closed.to(device), -math.inf)
-    for double in BOTH:
-        assert_target(student, batch, settings, double=double)
+    # Every number is better than minus infinity, however bad.
+    low = [*batch[:ONLINE], *(1e30 * (table - 50) for table in batch[ONLINE:])]
+    for case in (batch, low):
+        for double in BOTH:
+            assert_target(student, case, settings, double=double)
 
 
 @points(1)
@@ -233,6 +236,13 @@ def test_equal_values_count_once(
         batch[place][:, 1::2] = 9.0 + batch[place][:, :1]
     for double in BOTH:
         assert_target(student, batch, settings, double=double)
+    # Equal in the online network alone: the value of one of these actions, whichever, is due.
+    table = batch[TARGET] + torch.arange(5, device=device)
+    found = student.target(*batch[:ONLINE], batch[ONLINE], table, *settings, double=True)
+    gamma, n = settings
+    due = batch[REWARDS][:, None] + gamma**n * table[:, 1::2]  # [8, 2]
+    nearest = (found[:, None] - due).abs().argmin(1, keepdim=True)
+    assert_values_match(found, due.gather(1, nearest)[:, 0], scale=9.0, what="the target")
     flat = [*batch[:ONLINE], torch.zeros_like(batch[ONLINE]), torch.full_like(batch[TARGET], 1.5)]
     for double in BOTH:
         assert_target(student, flat, settings, double=double)
@@ -248,6 +258,9 @@ def test_plain_target_does_not_read_the_online_network(
     for filler in (math.nan, math.inf):
         batch[ONLINE] = torch.full_like(batch[ONLINE], filler)
         assert_target(student, batch, settings, double=False)
+    best = batch[TARGET] == batch[TARGET].amax(1, keepdim=True)
+    batch[ONLINE] = torch.zeros_like(batch[ONLINE]).masked_fill(best, -math.inf)
+    assert_target(student, nobody_done(batch), settings, double=False)
 
 
 @points(2)
@@ -297,6 +310,10 @@ def test_inputs_of_any_strides_are_left_as_they_are(
             ]
             assert_pure(student.target, *inputs, *settings, double=place % 2 == 0)
             assert_target(student, inputs, settings, double=place % 2 == 0)
+    # Where the rewards are all that counts, the targets still are no other name for them.
+    everybody = [batches[0][REWARDS], torch.ones_like(batches[0][DONE]), *batches[0][ONLINE:]]
+    assert_pure(student.target, *everybody, *settings, double=False)
+    assert_pure(student.target, *nobody_done(batches[0]), 0.0, 2, double=True)
 
 
 @points(1)

@@ -5,15 +5,18 @@ What is drawn is told relative to the best action, whose place differs from row 
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
+import pytest
 import torch
 
 from dlcourse.testing import (
     Student,
     assert_frequencies,
     assert_pure,
+    assert_rate,
     assert_refused,
     assert_reproducible,
     assert_values_match,
@@ -25,6 +28,7 @@ from dlcourse.testing import (
 )
 
 DRAWS = 6000
+TOO_EVEN = 1e-6  # the p-value at which draws are more regular than chance
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
@@ -56,12 +60,22 @@ def relative(student: Student, q_values: torch.Tensor, epsilon: float, gen: Any)
     return (actions - best_actions(q_values)) % q_values.shape[1]
 
 
+def lower_tail(statistic: torch.Tensor, freedom: int) -> float:
+    """Return the probability that a chi-square statistic is as small as this."""
+    return float(torch.special.gammainc(torch.tensor(freedom / 2).double(), statistic / 2))
+
+
 @points(2)
 def test_without_epsilon_the_best_action_is_taken(student: Student, gen: torch.Generator) -> None:
     """With epsilon = 0 every row takes its greatest value, the lowest action on a tie."""
     sizes = [*odd_shapes(gen, 2), (5, 5), (9, 4), (9, 4)]
     tables = [draw_values(gen, size) for size in sizes]
     tables += [draw_values(gen, (7, 4), dtype) for dtype in DTYPES]
+    # Large numbers that differ by little, numbers that float32 cannot tell apart, and -inf.
+    tables += [1e6 + draw_values(gen, (6, 5)), 1 + 1e-12 * draw_values(gen, (6, 5))]
+    tables += [
+        draw_values(gen, (6, 5)).masked_fill(torch.rand(6, 5, generator=gen) < 0.5, -math.inf)
+    ]
     tied = torch.randint(2, (40, 6), generator=gen).double()
     source = spawn(gen)
     for q_values in [*tables, tied, tables[3], torch.zeros(3, 5)]:
@@ -125,6 +139,57 @@ def test_each_row_decides_for_itself(student: Student, gen: torch.Generator) -> 
     assert_frequencies(
         differences, [1 / actions] * actions, gen=gen, what="the differences between rows"
     )
+
+
+@points(2)
+def test_how_many_rows_draw_varies(student: Student, gen: torch.Generator) -> None:
+    """Neither the number of rows that draw nor that of each action is any steadier than chance."""
+    rows, actions, epsilon, calls = 200, 50, 0.5, 16
+    q_values, source = draw_values(gen, (rows, actions)), spawn(gen)
+    strays = epsilon * (1 - 1 / actions)
+    statistic = torch.zeros((), dtype=torch.float64)
+    for _ in range(calls):
+        count = int((relative(student, q_values, epsilon, source) != 0).sum())
+        statistic += (count - rows * strays) ** 2 / (rows * strays * (1 - strays))
+    if lower_tail(statistic, calls) < TOO_EVEN:
+        pytest.fail("About the same number of rows draws in every call.")
+    best = student.act(q_values, 0.0, source)
+    assert_values_match(best, best_actions(q_values), what="the action")
+    due = DRAWS / actions
+    drawn = student.act(q_values[:1].expand(DRAWS, actions).contiguous(), 1.0, source)
+    counts = drawn.clamp(0, actions - 1).bincount(minlength=actions)
+    if lower_tail((counts - due).square().sum().double() / due, actions - 1) < TOO_EVEN:
+        pytest.fail("With epsilon = 1 the actions come up more evenly than independent draws do.")
+
+
+@points(1)
+def test_rare_exploration_is_as_rare_in_half_precision(
+    student: Student, gen: torch.Generator
+) -> None:
+    """A small epsilon is the probability to draw, whatever the dtype of the values."""
+    best = int(torch.randint(8, (), generator=gen))
+    for dtype in (torch.bfloat16, torch.float16):
+        q_values = (torch.arange(8) == best).to(dtype).repeat(10 * DRAWS, 1)
+
+        def strayed(g: torch.Generator, q_values: torch.Tensor = q_values) -> torch.Tensor:
+            actions: torch.Tensor = student.act(q_values, 1e-5, g)
+            return actions != best
+
+        assert_rate(strayed, 1e-5 * 7 / 8, gen=gen, what="the actions that are not the best")
+
+
+@points(1)
+def test_values_decide_nothing_with_epsilon_one(student: Student, gen: torch.Generator) -> None:
+    """With epsilon = 1 the same generator draws the same actions for any values."""
+    seed = int(torch.randint(1 << 60, (), generator=gen))
+    q_values = draw_values(gen, (60, 7))
+    one, other = (
+        student.act(table, 1.0, torch.Generator().manual_seed(seed))
+        for table in (q_values, -q_values)
+    )
+    assert_values_match(other, one, what="the action for other values")
+    best = student.act(q_values, 0.0, spawn(gen))
+    assert_values_match(best, best_actions(q_values), what="the action")
 
 
 @points(2)

@@ -17,6 +17,7 @@ from dlcourse.testing import (
     assert_pure,
     assert_values_match,
     fresh,
+    in_worker,
     odd_shapes,
     points,
     strided,
@@ -111,6 +112,19 @@ def assert_returns(
 ) -> None:
     """Assert that the returns of a rollout are the expected ones."""
     assert_part_matches(student, rollout, settings, 1, c, scale)
+
+
+@in_worker
+def descend(
+    student: Any, rollout: list[torch.Tensor], settings: Any, log_probs: torch.Tensor
+) -> torch.Tensor:
+    """Return the gradient of a policy that learns from the advantages."""
+    log_probs = log_probs.clone().requires_grad_()
+    advantages, returns = student.gae(*rollout, *settings)
+    returns += 1  # both belong to the caller
+    (log_probs * advantages).sum().backward()
+    gradient = log_probs.grad
+    return torch.zeros(0) if gradient is None else gradient
 
 
 def assert_refused(
@@ -266,6 +280,12 @@ def test_results_carry_no_graph(
         for name, result in zip(("advantages", "returns"), results, strict=True):
             if result.requires_grad:
                 pytest.fail(f"The {name} carry a graph that leads to `{NAMES[place]}`.")
+    log_probs = torch.randn((5, 3), generator=gen, dtype=torch.float64).to(device)
+    gradient = descend(student, rollout, settings, log_probs)
+    advantages = expected_advantages(rollout, settings)
+    assert_values_match(
+        gradient, advantages, reduction=5, scale=SCALE, what="the policy's gradient"
+    )
 
 
 @points(2)
@@ -283,6 +303,11 @@ def test_half_precision_is_computed_in_float32(
     for steady, opposed in cases:
         steady[REWARDS] = 1 + steady[REWARDS].abs() / 8
         assert_advantages(student, steady, (1.0, 1.0), c=1)
+        # In float16 0.998001 is 0.99805: after hundreds of steps that makes a difference.
+        found = student.gae(*steady, 0.999, 0.999)[0]
+        due = expected_advantages(steady, (0.999, 0.999))
+        dtype = steady[REWARDS].dtype
+        assert_values_match(found, due, c=3, scale=4.0, dtype=dtype, what="the advantage")
         # Advantages near 100 and values near -100: their sum shows where a result was rounded.
         opposed[REWARDS] = opposed[REWARDS] / 8
         opposed[VALUES] = -100 + opposed[VALUES]
@@ -313,6 +338,10 @@ def test_long_rollouts_do_not_underflow(
     # 0.2^400 and 0.6^400 are 0 in float32.
     for settings in ((gamma / 2, lam / 2), (gamma, lam)):
         assert_advantages(student, rollout, settings)
+    # More steps than a recursion is deep, or than ten doublings reach.
+    long = without_flags(draw_rollout(gen, (1300, 1), device))
+    long[REWARDS] = long[REWARDS] + 1
+    assert_advantages(student, long, (1.0, 1.0))
 
 
 @points(1)
@@ -348,6 +377,9 @@ def test_inputs_of_any_strides_are_left_as_they_are(
             assert_pure(student.gae, *inputs, *settings)
             assert_advantages(student, inputs, settings)
             assert_returns(student, inputs, settings)
+    for settings in ((0.0, 0.5), (0.5, 0.0), (1.0, 1.0)):
+        assert_pure(student.gae, *without_flags(rollouts[0]), *settings)
+        assert_pure(student.gae, *rollouts[1], *settings)
 
 
 @points(1)
@@ -373,3 +405,7 @@ def test_bad_arguments_are_refused(
             assert_refused(student, arguments, TypeError, f"`{NAMES[place]}` of dtype {dtype}")
     for odd_settings in ((-0.1, lam), (1.01, lam), (gamma, -0.1), (gamma, 1.01)):
         assert_refused(student, (*rollout, *odd_settings), ValueError, "a discount of no use")
+    empty = [x[:0] for x in rollout]
+    assert_refused(student, (*empty, 2.0, lam), ValueError, "an empty rollout and a bad gamma")
+    flags = set_flags(empty, empty[REWARDS], empty[TRUNCATED])
+    assert_refused(student, (*flags, gamma, lam), TypeError, "an empty rollout and bad flags")

@@ -15,6 +15,7 @@ import torch
 from dlcourse.testing import (
     Student,
     assert_gradcheck,
+    assert_gradgradcheck,
     assert_gradients_match,
     assert_nonzero_gradient,
     assert_pure,
@@ -423,6 +424,7 @@ def test_gradient_reaches_the_networks_alone(
     assert_gradcheck(
         student.ppo_loss, inputs, names=NAMES, what="the loss", reference=expected_loss
     )
+    assert_gradgradcheck(student.ppo_loss, inputs, names=NAMES, what="the loss")
 
 
 @points(1)
@@ -443,6 +445,18 @@ def test_half_precision_is_computed_in_float32(
     batch, (clip, _, entropy_coef) = cases[-1]
     inputs = (*requiring(batch, LOG_PROBS, VALUES, ENTROPY), clip, 0.0625, entropy_coef)
     assert_gradients(student, inputs, upstream, c=4)
+    # Subtracted in half precision, these log-probabilities differ by 12 and by 10.
+    for dtype, far, near in ((torch.bfloat16, -12.0, -0.03), (torch.float16, -10.0, -0.003)):
+        pair, settings = draw_case(gen, 2, device, dtype)
+        silence_value(pair)
+        silence_entropy(pair)
+        for place, pairs in (
+            (OLD_LOG_PROBS, (far, -1)),
+            (LOG_PROBS, (near, -1)),
+            (ADVANTAGES, (1, 3)),
+        ):
+            pair[place] = torch.tensor(pairs, device=device).to(dtype)
+        assert_loss_matches(student, pair, settings, c=1.0)
 
 
 @fresh  # what an earlier call left behind would hide what this one changes

@@ -20,6 +20,7 @@ from dlcourse.testing import (
 )
 
 DRAWS = 3000
+TOO_EVEN = 1e-6  # the p-value at which draws are more regular than chance
 Settings = tuple[float, float, float]  # alpha, beta, eps
 SETTINGS: tuple[Settings, ...] = ((0.7, 0.45, 0.2), (1.0, 1.0, 0.05), (1.6, 0.6, 0.5))
 
@@ -121,6 +122,12 @@ def test_newest_items_are_held(student: Student) -> None:
             newest = max(number for number in range(count) if number % capacity == slot)
             due = {"action": newest, "state": torch.full((2,), float(newest))}
             assert_values_match(buffer[slot], due, what="the item in a slot")
+    odd: list[Any] = [None, [1, 2], 0, ()]
+    buffer = student.PER(5, *SETTINGS[0])
+    for item in odd:
+        buffer.add(item)
+    assert_values_match(len(buffer), 4, what="the number of items")
+    assert_values_match([buffer[slot] for slot in range(4)], odd, what="the items")
 
 
 @points(3)
@@ -162,6 +169,25 @@ def test_draws_follow_the_priorities(student: Student, gen: torch.Generator) -> 
 
 
 @points(2)
+def test_draws_do_not_know_of_each_other(student: Student, gen: torch.Generator) -> None:
+    """Each draw is independent: an item may come up twice, and how often it does varies."""
+    count = 40
+    pair = Pair(student, count, (0.0, 0.5, 0.1))
+    pair.add(count)
+    pair.assert_frequent(gen)
+    slots = pair.sample(DRAWS, generator(gen))
+    due = DRAWS / count
+    statistic = (slots.bincount(minlength=count) - due).square().sum() / due
+    # The lower tail of chi-square: strata, shuffled or not, are more even than chance.
+    freedom = torch.tensor((count - 1) / 2, dtype=torch.float64)
+    if float(torch.special.gammainc(freedom, statistic.double() / 2)) < TOO_EVEN:
+        pytest.fail("The slots come up more evenly than independent draws do.")
+    # 40 of 40 slots without a repetition: once in 1e16 batches.
+    if len(set(pair.sample(count, generator(gen)).tolist())) == count:
+        pytest.fail("A batch as large as the buffer holds every item once: put back what is drawn.")
+
+
+@points(2)
 def test_new_items_have_the_largest_priority(student: Student, gen: torch.Generator) -> None:
     """A new item has the largest priority that is in the buffer at that moment, 1 in an empty one.
 
@@ -190,9 +216,11 @@ def test_item_in_an_old_slot_is_new(student: Student, gen: torch.Generator) -> N
         pair = Pair(student, 4, SETTINGS[0])
         pair.add(4)
         pair.update(torch.arange(4), td)
+        pair.sample(60, chosen)
         pair.add()
         pair.sample(60, chosen)
         pair.update(torch.arange(4), td / 5)
+        pair.sample(60, chosen)
         pair.add(2)
         pair.sample(60, chosen)
         pair.assert_frequent(gen)
@@ -271,6 +299,7 @@ def test_errors_may_come_from_a_network(student: Student, gen: torch.Generator) 
         pair.sample(40, chosen)
         repeated = torch.cat([slots[:2], slots[:2]])
         pair.update(repeated, torch.cat([td[3:], td[3:]]))
+        pair.update(slots[:0], td[:0])  # no error is no change
         pair.sample(40, chosen)
 
 
@@ -283,6 +312,21 @@ def test_small_and_large_errors_are_told_apart(student: Student, gen: torch.Gene
     pair.add(5)
     pair.update(torch.arange(5), td)
     pair.sample(400, chosen)
+    pair.assert_frequent(gen)
+    # A sum that is kept up to date by differences forgets the small ones for good.
+    for size in (1e34, 1.0):
+        pair.update(torch.arange(5), torch.tensor([size, 1, 1, 1, 1], dtype=torch.float64))
+    pair.assert_frequent(gen)
+
+
+@points(1)
+def test_steep_weights_are_finite(student: Student, gen: torch.Generator) -> None:
+    """With beta = 20 the weights are right, although (N P)^-beta alone overflows in float32."""
+    td, chosen = torch.tensor([1e-3, 100.0], dtype=torch.float64), generator(gen)
+    pair = Pair(student, 3, (0.5, 20.0, 1e-3))
+    pair.add(2)
+    pair.update(torch.arange(2), td)
+    pair.sample(4000, chosen)
     pair.assert_frequent(gen)
 
 
@@ -337,6 +381,7 @@ def test_bad_calls_are_refused(student: Student, gen: torch.Generator) -> None:
     shapes = {
         "fewer errors than slots": (torch.arange(3), td[:2]),
         "one error for many slots": (torch.arange(3), td[:1]),
+        "a column of errors": (torch.arange(4), td[:, None]),
         "two-dimensional slots and errors": (torch.arange(4).reshape(2, 2), td.reshape(2, 2)),
     }
     for what, arguments in shapes.items():

@@ -13,6 +13,7 @@ import torch
 from dlcourse.testing import (
     Student,
     assert_gradcheck,
+    assert_gradgradcheck,
     assert_gradients_match,
     assert_pure,
     assert_values_match,
@@ -169,6 +170,8 @@ def test_gradient_reaches_the_policy_alone(student: Student, gen: torch.Generato
         assert_gradients(student, requiring(rollout, LOG_PROBS, REWARDS, BASELINE), upstream)
     inputs = requiring(cases[1], LOG_PROBS)
     assert_gradcheck(student.reinforce, inputs, names=NAMES, what="the loss", reference=expected)
+    # The loss is linear in the log-probabilities: exp(x - x.detach()) has its gradient, too.
+    assert_gradgradcheck(student.reinforce, inputs, names=NAMES, what="the loss")
 
 
 @points(1)
@@ -201,6 +204,18 @@ def test_half_precision_is_summed_in_float32(student: Student, gen: torch.Genera
         rollout[GAMMA] = 1.0
         found = student.reinforce(*rollout)
         assert_values_match(found, expected(*rollout), dtype=dtype, c=1.0, what="the loss")
+
+
+@points(1)
+def test_long_rollouts_are_like_short_ones(student: Student, gen: torch.Generator) -> None:
+    """A rollout may have over a thousand steps in one episode, or hundreds of episodes."""
+    assert_loss(student, draw_rollout(gen, [1199]))  # too deep for a recursion
+    # In bfloat16 one does not count further than 256.
+    rollout = draw_rollout(gen, list(range(500)), torch.bfloat16)
+    rewards = 1 + 4 * torch.rand(500, generator=gen, dtype=torch.float64)
+    rollout = changed(changed(rollout, REWARDS, rewards.bfloat16()), GAMMA, 1.0)
+    found = student.reinforce(*rollout)
+    assert_values_match(found, expected(*rollout), dtype=torch.bfloat16, c=1.0, what="the loss")
 
 
 @fresh  # what an earlier call left behind would hide what this one changes

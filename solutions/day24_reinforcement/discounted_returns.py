@@ -36,7 +36,8 @@ def returns(r: Tensor, gamma: float) -> Tensor:
 
     Cost:
         Time and memory in proportion to T, or to T · log T; not to T^2. (The forward is
-        measured: how many elements its operations read and write.)
+        measured: how many elements its operations read and write, and how many products a
+        convolution takes.)
 
     Forbidden:
         Nothing. Every operation of `torch` may be used.

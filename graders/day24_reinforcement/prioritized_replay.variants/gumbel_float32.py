@@ -49,9 +49,8 @@ class PER:
         mass = self.priority[: len(self)].pow(self.alpha)
         clocks = torch.empty(n, len(self)).exponential_(generator=gen)  # [n, N]
         idx = (clocks / mass).argmin(dim=1)
-        chance = mass / mass.sum()
-        weight = (len(self) * chance[idx]).pow(-self.beta)
-        return idx, weight / weight.max()
+        drawn = mass[idx]
+        return idx, (drawn.min() / drawn).pow(self.beta)
 
     def update(self, idx: Tensor, td: Tensor) -> None:
         """Set the priorities of the drawn items to |td| + eps."""
