@@ -319,10 +319,10 @@ def test_ties_go_to_the_even_code(
             due = (x / step).round() + least - low
             assert_values_match(found[0], due.to(torch.int8), what="`q`")
         # 0 itself lies between two codes: its own one is even as well, before qmin is added.
-        for low in (-2.5, -0.5):
-            x = halves.new_tensor([low, 0.0, 255.0 + low]) * step
+        for tie in (-2.5, -0.5):
+            x = halves.new_tensor([tie, 0.0, 255.0 + tie]) * step
             _, _, zero_point = student.quant(x.to(dtype), 8, symmetric=False, axis=None)
-            due = least - halves.new_tensor(low).round()
+            due = least - halves.new_tensor(tie).round()
             assert_values_match(zero_point, due.to(torch.int32), what="`zero_point`")
         # Both ends are ties and round outwards, to one step too many.
         x = halves.new_tensor([-1.5, 0.0, 40.0, 253.5]) * step
