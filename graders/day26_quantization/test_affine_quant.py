@@ -318,6 +318,12 @@ def test_ties_go_to_the_even_code(
             assert_zero_point(found, x, 8, symmetric=False, axis=None)
             due = (x / step).round() + least - low
             assert_values_match(found[0], due.to(torch.int8), what="`q`")
+        # 0 itself lies between two codes: its own one is even as well, before qmin is added.
+        for tie in (-2.5, -0.5):
+            x = halves.new_tensor([tie, 0.0, 255.0 + tie]) * step
+            _, _, zero_point = student.quant(x.to(dtype), 8, symmetric=False, axis=None)
+            due = least - halves.new_tensor(tie).round()
+            assert_values_match(zero_point, due.to(torch.int32), what="`zero_point`")
         # Both ends are ties and round outwards, to one step too many.
         x = halves.new_tensor([-1.5, 0.0, 40.0, 253.5]) * step
         found = student.quant(x.to(dtype), 8, symmetric=False, axis=None)
@@ -360,6 +366,7 @@ def test_numbers_of_codes(student: Student, gen: torch.Generator, device: torch.
                 assert_numbers(student, q, scale[:count], zero_point[:count], axis)
             assert_numbers(student, q[:, :0], scale[0], zero_point[0], None)
             assert_numbers(student, q[:, :0], scale[: len(q)], zero_point[: len(q)], 0)
+            assert_numbers(student, q[:, :0], scale[:0], zero_point[:0], 1)
 
 
 @points(1)
@@ -382,6 +389,12 @@ def test_low_precision_and_extreme_sizes(
         for symmetric in SCHEMES:
             assert_quantized(student, given, 8, symmetric=symmetric, axis=None)
             assert_quantized(student, given, 8, symmetric=symmetric, axis=1)
+    # Finite numbers whose sum, and whose range, are infinite in float16.
+    for sign in (1.0, -1.0):
+        given = (sign * (5e4 + 1e3 * inputs[0])).to(torch.float16)
+        for side in (given, torch.cat([given, -given])):
+            for symmetric in SCHEMES:
+                assert_quantized(student, side, 8, symmetric=symmetric, axis=1)
 
 
 @fresh  # what an earlier call left behind would hide what this one changes
@@ -443,10 +456,12 @@ def test_bad_arguments_are_refused(
     for bits in (1, 0, -3, 9, 16):
         assert_refused(student, x, bits, None, ValueError, f"`bits` = {bits}")
     for axis in (None, 0, 1):
-        assert_refused(student, x[:0], 8, axis, ValueError, "an empty `x`")
+        for empty in (x[:0], x[:, :0]):
+            what = f"an empty `x` of shape {tuple(empty.shape)}"
+            assert_refused(student, empty, 8, axis, ValueError, what)
         for bad in (torch.nan, torch.inf, -torch.inf):
             spoiled = x.clone()
             spoiled[1, 2] = bad
             assert_refused(student, spoiled, 8, axis, ValueError, f"an `x` that holds {bad}")
-    for axis in (2, -3):
+    for axis in (2, 5, -3, -4):
         assert_refused(student, x, 8, axis, IndexError, f"`axis` = {axis} of a matrix")

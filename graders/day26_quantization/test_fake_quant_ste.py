@@ -219,6 +219,26 @@ def watch_graph(
     }
 
 
+@in_worker
+def kept_bytes(
+    student: Any, x: torch.Tensor, scale: torch.Tensor, codes: tuple[int, int, int]
+) -> int:
+    """Count the bytes that a result keeps for its backward, saved or as attributes of `ctx`."""
+    leaves = (x.clone().requires_grad_(), scale.clone().requires_grad_())
+    node = student.FakeQuant.apply(*leaves, *codes).grad_fn
+    kept = [*getattr(node, "saved_tensors", ()), *getattr(node, "__dict__", {}).values()]
+    sizes = {}
+    while kept:
+        part = kept.pop()
+        if isinstance(part, (list, tuple)):
+            kept.extend(part)
+        elif isinstance(part, dict):
+            kept.extend(part.values())
+        elif isinstance(part, torch.Tensor):
+            sizes[part.data_ptr()] = part.numel() * part.element_size()
+    return sum(sizes.values())
+
+
 @points(2)
 def test_numbers_move_to_the_nearest_step(
     student: Student, gen: torch.Generator, device: torch.device
@@ -318,9 +338,15 @@ def test_bounds_count_as_outside(
     for codes, upstream in zip(SETTINGS, upstreams, strict=True):
         zero_point, qmin, qmax = codes
         v = torch.cat([near + (qmin - zero_point), near + (qmax - zero_point)]).double()
-        for step in (0.25, 4.0):
-            scale = torch.tensor(step, dtype=torch.float64, device=device)
-            assert_both(student, v * step, scale, codes, upstream)
+        # A whole number divided by itself is 1, but 49 * (1 / 49) is not, nor 41 in float32.
+        for step, dtype in (
+            (0.25, torch.float64),
+            (4.0, torch.float64),
+            (49.0, torch.float64),
+            (41.0, torch.float32),
+        ):
+            scale = torch.tensor(step, dtype=dtype, device=device)
+            assert_both(student, (v * step).to(dtype), scale, codes, upstream.to(dtype))
 
 
 @points(1)
@@ -333,7 +359,13 @@ def test_infinite_numbers_are_clipped(
     for dtype in (torch.float32, torch.float64):
         for codes in ((3, -8, 7), (0, -127, 127), (0, 0, 15)):
             scale = torch.tensor(0.01, dtype=dtype, device=device)
-            assert_both(student, far.to(dtype), scale, codes, upstream.to(dtype))
+            x, up = far.to(dtype), upstream.to(dtype)
+            assert_both(student, x, scale, codes, up)
+            # Chosen, not multiplied: what does not pass the bounds may be infinite or NaN.
+            spoiled = torch.where(x.abs() > 1, torch.inf * up, up)
+            spoiled[1] = torch.nan
+            _, by_x = gradients_of(student, (x.requires_grad_(), scale), codes, spoiled)
+            assert_by_x(by_x, expected(x, scale, codes, spoiled)[1], dtype)
 
 
 @points(2)
@@ -343,8 +375,17 @@ def test_half_precision_is_computed_in_float32(
     """Result and gradients have the dtype of the inputs, and nothing overflows on the way there."""
     dtypes = (torch.float16, torch.bfloat16)
     cases = [draw_case(gen, (5, 9), codes, device, d) for codes in SETTINGS for d in dtypes]
+    # More codes than the dtype has whole numbers: only the product may be rounded to it.
+    fine = [
+        draw_case(gen, (41, 30), codes, device, dtype, beyond=0.0)
+        for codes, dtype in (((0, -4096, 4095), torch.float16), ((0, -512, 511), torch.bfloat16))
+    ]
     for case in cases:
         assert_both(student, *case)
+    for x, scale, codes, upstream in fine:
+        y = student.FakeQuant.apply(x, scale, *codes)
+        due = expected(x, scale, codes, upstream)[0]
+        assert_values_match(y, due, dtype=x.dtype, c=0.55, scale=0.0)
     for dtype in dtypes:
         # Each product of an upstream gradient and a bound is infinite in float16, their sum is not.
         codes = (0, -127, 127)
@@ -389,7 +430,12 @@ def test_backward_keeps_x_and_scale_at_most(
         with watch(student) as seen:
             assert_both(student, *case)
         x = case[0]
-        assert_saves_at_most(seen, (x.numel() + 1) * x.element_size())
+        limit = (x.numel() + 1) * x.element_size()
+        assert_saves_at_most(seen, limit)
+        # Bounds as tensors are forgiven, a mask is not.
+        kept = kept_bytes(student, *case[:3])
+        if kept > limit + 64:
+            pytest.fail(f"{kept} bytes are kept for the backward; x and scale take {limit}.")
 
 
 @points(2)

@@ -6,7 +6,7 @@ of the sum out, in 64-bit integers.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import pytest
 import torch
@@ -17,6 +17,7 @@ from dlcourse.testing import (
     assert_pure,
     assert_values_match,
     fresh,
+    in_worker,
     odd_shapes,
     points,
     strided,
@@ -67,7 +68,11 @@ def expected_sum(case: Case) -> torch.Tensor:
 
 def assert_layer(student: Student, case: Case) -> None:
     """Assert that the layer's result is right."""
-    y = student.int8_linear(*case)
+    assert_right(student.int8_linear(*case), case)
+
+
+def assert_right(y: torch.Tensor, case: Case) -> None:
+    """Assert that a result is the one that is due for a case."""
     wide = [part.double().cpu() for part in case]
     rescaled = expected_sum(case) * wide[X_SCALE] * wide[W_SCALE]
     due = (rescaled + wide[BIAS]).to(case[X_Q].device)
@@ -75,6 +80,26 @@ def assert_layer(student: Student, case: Case) -> None:
     # Product and bias may cancel.
     scale = float(terms.median()) if terms.numel() else 1.0
     assert_values_match(y, due, dtype=torch.float32, scale=scale, what="y")
+
+
+def assert_exact(student: Student, case: Case) -> None:
+    """Assert that sums whose products cancel are right to the last digits of float32."""
+    case[BIAS] = torch.zeros_like(case[BIAS])
+    y = student.int8_linear(*case)
+    steps = case[X_SCALE].double().cpu() * case[W_SCALE].double().cpu()
+    due = (expected_sum(case) * steps).to(case[X_Q].device)
+    assert_values_match(y, due, dtype=torch.float32, scale=0.0, what="y")
+
+
+@in_worker
+def call_again(
+    student: Any, case: list[torch.Tensor], w_zero: torch.Tensor, w_q: torch.Tensor
+) -> list[torch.Tensor]:
+    """Call three times with one tensor of weights: at first, with other zeros, overwritten."""
+    first = student.int8_linear(*case)
+    second = student.int8_linear(*case[:5], w_zero, case[6])
+    case[3].copy_(w_q)
+    return [first, second, student.int8_linear(*case)]
 
 
 def assert_refused(student: Student, case: Case, what: str) -> None:
@@ -186,6 +211,54 @@ def test_long_sums_are_exact(student: Student, gen: torch.Generator, device: tor
     case[W_SCALE] = torch.ones_like(case[W_SCALE])
     y = student.int8_linear(*case)
     assert_values_match(y, expected_sum(case).to(device, torch.float32), what="y")
+
+
+@points(2)
+def test_symmetric_sums_are_exact(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """With all zero-points 0, sums that pass 2^24 and come back are exact, and only then scaled."""
+    half = 12_000  # each of the lanes of a kernel passes 2^24 on its own
+    case = draw_case(gen, (3, 2 * half, 5), device)
+    x, w = (integers(gen, (n, half), torch.int8, low=110) for n in (3, 5))
+    order = torch.randperm(half, generator=gen)
+    case[X_Q] = torch.cat([x, x[:, order]], dim=1).to(device)
+    case[W_Q] = torch.cat([w, -w[:, order]], dim=1).to(device)
+    case[W_Q][:, :2] -= torch.tensor([1, 2], dtype=torch.int8, device=device)  # what is left
+    case[X_ZERO], case[W_ZERO] = (torch.zeros_like(case[k]) for k in (X_ZERO, W_ZERO))
+    assert_exact(student, case)
+
+
+@points(2)
+def test_sums_of_blocks_are_exact(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """Not even 300 products of a long sum may be added in float32, which ends at 2^24."""
+    for block in (300, 520):
+        case = draw_case(gen, (3, 8 * block, 5), device)
+        # With the zero-points -96 and -128 an eighth of the products are about 222 * 253, the
+        # others -32 * 253: only the whole sum is small.
+        x = integers(gen, (3, 8 * block), torch.int8, low=126)
+        x[:, block:] = torch.randint(-128, -126, (3, 7 * block), generator=gen, dtype=torch.int8)
+        case[X_Q] = x.to(device)
+        case[W_Q] = integers(gen, (5, 8 * block), torch.int8, low=124).to(device)
+        case[X_ZERO] = torch.full_like(case[X_ZERO], -96)
+        case[W_ZERO] = torch.full_like(case[W_ZERO], -128)
+        assert_exact(student, case)
+
+
+@points(1)
+def test_calls_remember_nothing(
+    student: Student, gen: torch.Generator, device: torch.device
+) -> None:
+    """The same tensor of weights with other zero-points, or overwritten, is read anew."""
+    case, other = (draw_case(gen, (3, 5, 4), device) for _ in range(2))
+    found = call_again(student, [part.clone() for part in case], other[W_ZERO], other[W_Q])
+    changed = list(case), list(case), list(case)
+    changed[1][W_ZERO] = other[W_ZERO]
+    changed[2][W_Q] = other[W_Q]
+    for y, each in zip(found, changed, strict=True):
+        assert_right(y, each)
 
 
 @points(1)

@@ -254,6 +254,12 @@ def test_large_logits_stay_finite(
         c = 1e6 if dtype is torch.float64 else 64.0
         assert_loss(student, batch, 2.0, 0.5, c=c)
         assert_gradient(student, batch, 2.0, 0.5, upstream, c=c)
+    # At T = 200 the soft term is 108,623, which float16 cannot hold; a tenth of it is no trouble.
+    s = 300 * (2 * torch.eye(2, dtype=torch.float16, device=device) - 1)
+    opposed = (s, -s, torch.arange(2, device=device))
+    for alpha in (0.0, 0.1):
+        assert_loss(student, opposed, 200.0, alpha)
+        assert_gradient(student, opposed, 200.0, alpha, upstream, c=64.0)
 
 
 @points(1)
@@ -289,6 +295,9 @@ def test_inputs_of_any_strides_are_left_as_they_are(
     for place, (s, t, labels) in enumerate(cases):
         batch = (strided(s)[place][1], strided(t)[place][1], labels.repeat_interleave(2)[::2])
         assert_pure(student.kd, *batch, 2.5, 0.25)
+        # A teacher that trains elsewhere goes on requiring a gradient.
+        leaves = (s.clone().requires_grad_(), t.clone().requires_grad_(), labels)
+        assert_pure(student.kd, *leaves, 2.5, 0.25)
         assert_loss(student, batch, 2.5, 0.25)
         if s.dtype is torch.float64:
             assert_gradient(student, batch, 2.5, 0.25, upstream)
@@ -315,12 +324,14 @@ def test_bad_arguments_are_refused(
     assert_loss(student, batch, 2.0, 0.5)  # a good call is not refused
     for wrong in (t[:1], t[:, :1], t[:, :2], t[0], t[None], t.T):
         what = f"teacher logits of shape {tuple(wrong.shape)} beside (4, 3)"
-        assert_refused(student, (s, wrong, labels, 2.0, 0.5), what)
+        for share in (0.5, 0.0):  # where the teacher has no weight, too
+            assert_refused(student, (s, wrong, labels, 2.0, share), what)
         what = f"student logits of shape {tuple(wrong.shape)} beside (4, 3)"
         assert_refused(student, (wrong, t, labels, 2.0, 0.5), what)
     for odd in (labels[:1], labels[:3], labels[0], labels[:, None], labels[[0] * 5]):
         what = f"labels of shape {tuple(odd.shape)} beside logits (4, 3)"
-        assert_refused(student, (s, t, odd, 2.0, 0.5), what)
+        for share in (0.5, 1.0):  # where the labels have no weight, too
+            assert_refused(student, (s, t, odd, 2.0, share), what)
     refused = (s[0], t[0], labels[0], 2.0, 0.5)
     assert_refused(student, refused, "logits of shape (3,)")
     cube = torch.stack([s, s])
@@ -328,6 +339,7 @@ def test_bad_arguments_are_refused(
     assert_refused(student, (cube, cube, labels[:2], 2.0, 0.5), "logits of 3 axes, one label each")
     assert_refused(student, (s[:0], t[:0], labels[:0], 2.0, 0.5), "an empty batch")
     for temperature in (0.0, -2.0):
-        assert_refused(student, (*batch, temperature, 0.5), f"T = {temperature}")
+        for share in (0.5, 0.0):
+            assert_refused(student, (*batch, temperature, share), f"T = {temperature}")
     for alpha in (-0.25, 1.25):
         assert_refused(student, (*batch, 2.0, alpha), f"alpha = {alpha}")

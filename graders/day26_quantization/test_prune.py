@@ -104,6 +104,7 @@ def prune_parameters(
     for p in params[:-1]:
         p.grad = torch.ones_like(p)
     views = [p.detach() for p in params]
+    places = [p.data_ptr() for p in params]
     state = torch.get_rng_state()
     masks: list[list[torch.Tensor]] = []
     for sparsity, scope in calls:
@@ -115,6 +116,7 @@ def prune_parameters(
         "grads": [None if p.grad is None else p.grad.clone() for p in params],
         "requires": [p.requires_grad for p in params],
         "leaves": all(p.is_leaf for p in params),
+        "moved": places != [p.data_ptr() for p in params],
         "graph": any(m.requires_grad for part in masks for m in part),
         "untouched": bool((state == torch.get_rng_state()).all()) and torch.is_grad_enabled(),
     }
@@ -168,13 +170,46 @@ def train(
 
 
 @in_worker
+def hold(
+    student: Any,
+    weights: list[torch.Tensor],
+    gradients: list[list[torch.Tensor]],
+    masks: list[list[torch.Tensor]],
+    order: list[int],
+) -> dict[str, Any]:
+    """Register masks and take steps of SGD, after each of which one handle is removed.
+
+    The weights are told before the first step and after each.
+    """
+    params = [torch.nn.Parameter(w.clone()) for w in weights]
+    optimizer = torch.optim.SGD(params, lr=0.5)
+    originals = [[mask.clone() for mask in part] for part in masks]
+    handles = [student.keep_pruned(optimizer, params, part) for part in masks]
+    history = [[p.detach().clone() for p in params]]
+    for step, grads in enumerate(gradients):
+        for p, g in zip(params, grads, strict=True):
+            p.grad = g.clone()
+        optimizer.step()
+        history.append([p.detach().clone() for p in params])
+        if step < len(order):
+            handles[order[step]].remove()
+    same = all(
+        torch.equal(mask, original)
+        for part, copies in zip(masks, originals, strict=True)
+        for mask, original in zip(part, copies, strict=True)
+    )
+    return {"history": history, "same": same}
+
+
+@in_worker
 def refuses_masks(student: Any, weights: list[torch.Tensor], missing: int) -> bool:
-    """Say whether `keep_pruned` raises a ValueError when some masks are missing."""
+    """Say whether `keep_pruned` raises a ValueError when masks are missing, or too many if < 0."""
     params = [torch.nn.Parameter(w) for w in weights]
     masks = [w > 0 for w in weights]
     optimizer = torch.optim.SGD(params, lr=0.1)
+    given = masks[: len(masks) - missing] if missing > 0 else masks + masks[:1] * -missing
     try:
-        student.keep_pruned(optimizer, params, masks[: len(masks) - missing])
+        student.keep_pruned(optimizer, params, given)
     except ValueError:
         return True
     return False
@@ -373,6 +408,41 @@ def test_prunings_add_up(student: Student, gen: torch.Generator) -> None:
     assert_training(student, weights, gradients, {**plan, "closure": True})
 
 
+@points(2)
+def test_masks_of_any_kind_act_together(student: Student, gen: torch.Generator) -> None:
+    """Masks that overlap act together, each until its own handle is removed, from a step on."""
+    weights = draw_weights(gen, draw_shapes(gen))
+    gradients = [[torch.randn(w.shape, generator=gen, dtype=w.dtype) for w in weights]] * 3
+    masks = [[torch.rand(w.shape, generator=gen) < 0.6 for w in weights] for _ in range(2)]
+    for order in ((0, 1), (1, 0)):
+        found = hold(student, weights, gradients, masks, list(order))
+        due = [w.clone() for w in weights]
+        # Both act, then one, then none: weights let go begin at 0.
+        for step, acting in enumerate(((), (0, 1), order[1:], ())):
+            if step:
+                due = [w - 0.5 * g for w, g in zip(due, gradients[step - 1], strict=True)]
+            for k in acting:
+                due = zeroed(due, masks[k])
+            what = f"the weights after step {step}" if step else "the weights before any step"
+            assert_values_match(found["history"][step], due, what=what)
+        if not found["same"]:
+            pytest.fail("`keep_pruned` changed a mask.")
+
+
+@points(1)
+def test_zeros_survive_infinite_steps(student: Student, gen: torch.Generator) -> None:
+    """A pruned weight is 0 after a step that made it infinite or NaN, which a product is not."""
+    weights = draw_weights(gen, [(4, 5), (3,)])
+    gradients = [[torch.randn(w.shape, generator=gen, dtype=w.dtype) for w in weights]]
+    masks = [torch.rand(w.shape, generator=gen) < 0.5 for w in weights]
+    for mask, g in zip(masks, gradients[0], strict=True):
+        mask.view(-1)[:3] = torch.tensor([False, False, True])
+        g.view(-1)[:2] = torch.tensor([torch.inf, torch.nan])
+    found = hold(student, weights, gradients, [masks], [])
+    stepped = [w - 0.5 * g for w, g in zip(weights, gradients[0], strict=True)]
+    assert_values_match(found["history"][1], zeroed(stepped, masks), what="the weights")
+
+
 @points(1)
 def test_handle_lets_go(student: Student, gen: torch.Generator) -> None:
     """After `remove()` on each handle the optimizer moves pruned weights again."""
@@ -396,6 +466,29 @@ def test_any_shape_dtype_and_strides(student: Student, gen: torch.Generator) -> 
             found = prune_parameters(student, [w.clone() for w in weights], [(sparsity, scope)])
             due = zeroed(weights, expected_masks(weights, sparsity, scope))
             assert_exactly(found["weights"], due, "the weights")
+            assert_exactly(found["views"], due, "tensors that share the memory")
+            if found["moved"]:
+                pytest.fail("A parameter has got other memory than it had.")
+
+
+@points(1)
+def test_magnitudes_keep_their_digits(student: Student, gen: torch.Generator) -> None:
+    """Magnitudes that differ in their last digits only, or are tiny or huge, are told apart."""
+    cases = (
+        (torch.float64, 1.0, 1e-12),
+        (torch.float64, 0.0, 1e-60),
+        (torch.float32, 1.0, 2.0**-20),
+        (torch.float32, 0.0, 1e-30),
+        (torch.float32, 0.0, 1e30),
+        (torch.float16, 0.0, 2.0**-22),
+        (torch.float16, 0.0, 512.0),
+        (torch.bfloat16, 0.0, 1e-30),
+    )
+    inputs = [draw_weights(gen, [(5, 4), (3,), (2, 7)]) for _ in cases]
+    for weights, (dtype, offset, size) in zip(inputs, cases, strict=True):
+        given = [(w.sign() * offset + w * size).to(dtype) for w in weights]
+        for scope in SCOPES:
+            assert_masks(student, given, 0.41, scope)
 
 
 @points(1)
@@ -423,9 +516,10 @@ def test_bad_arguments_are_refused(student: Student, gen: torch.Generator) -> No
         assert_exactly(after, weights, "the weights after a refusal")
     if refuses_masks(student, [w.clone() for w in weights], 0):
         pytest.fail("`keep_pruned` refuses as many masks as there are parameters.")
-    for missing in (1, 2):
+    for missing in (1, 2, -1):
         if not refuses_masks(student, [w.clone() for w in weights], missing):
-            pytest.fail("No `ValueError` for fewer masks than parameters.")
+            which = "fewer" if missing > 0 else "more"
+            pytest.fail(f"No `ValueError` for {which} masks than parameters.")
 
 
 @fresh  # what an earlier call left behind would hide what this one changes

@@ -58,8 +58,9 @@ def quant(
         * x of shape [C] with axis 0: every element is a channel of its own.
 
     Forbidden:
-        The quantizers of PyTorch, such as `torch.quantize_per_tensor` and
-        `torch.fake_quantize_per_tensor_affine`: write the arithmetic.
+        The quantizers of PyTorch: `torch.quantize_per_tensor`, `torch.quantize_per_channel`,
+        `torch.quantize_per_tensor_dynamic`, `torch.fake_quantize_per_tensor_affine` and
+        `torch.fake_quantize_per_channel_affine`. Write the arithmetic.
 
     Example:
         >>> x = torch.tensor([-1.0, 0.0, 0.5, 2.0])

@@ -52,7 +52,7 @@ class FakeQuant(torch.autograd.Function):
         it is. Second derivatives are not asked for.
 
         bfloat16 and float16 are computed in float32, backward too, and rounded once at the end.
-        For the backward no more bytes are kept than x and scale take.
+        For the backward no more bytes are kept than x and scale take, wherever they are kept.
 
     Raises:
         ValueError: scale is not of shape [], or not qmin <= zero_point <= qmax with qmin < qmax.
@@ -61,11 +61,14 @@ class FakeQuant(torch.autograd.Function):
         * Empty x: y is empty, dscale is 0.
         * x of infinity, or so large that x / scale is infinite: y is high * scale, dx is 0 and
           dscale is finite; with the minus sign, low.
+        * g infinite or NaN outside the bounds: dx is 0 there all the same.
         * low = 0 or high = 0 (zero_point at an end): x = 0 is outside then, dx is 0 there.
 
     Forbidden:
-        `torch.fake_quantize_per_tensor_affine` and its kin, and letting autograd differentiate
-        (with `torch.enable_grad` or `torch.autograd.grad`): write forward and backward.
+        `torch.fake_quantize_per_tensor_affine`, `torch.fake_quantize_per_channel_affine`,
+        `torch._fake_quantize_learnable_per_tensor_affine` and `torch.quantize_per_tensor`, and
+        letting autograd differentiate (with `torch.enable_grad` or `torch.autograd.grad`): write
+        forward and backward.
 
     Example:
         >>> x = torch.tensor([-1.0, 0.25, 0.75, 9.0], requires_grad=True)

@@ -33,7 +33,7 @@ class FakeQuant(torch.autograd.Function):
         # y = scale * step(v) with step' = 1 inside: d/dscale = step - v there, step outside
         outside = torch.logical_or(v.le(least), v.ge(most))
         slope = torch.where(outside, step, step - v)
-        by_x = grad * ~outside if ctx.needs_input_grad[0] else None
+        by_x = grad.masked_fill(outside, 0) if ctx.needs_input_grad[0] else None
         by_scale = torch.sum(slope * grad).to(scale) if ctx.needs_input_grad[1] else None
         return by_x, by_scale, None, None, None
 
@@ -41,7 +41,7 @@ class FakeQuant(torch.autograd.Function):
 def _steps(x: Tensor, scale: Tensor, offsets: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Return v and the step nearest to it."""
     wide = x if x.dtype == torch.float64 else x.to(torch.float32)
-    v = wide * (1 / scale.to(wide.dtype))
+    v = torch.div(wide, scale.to(wide.dtype))
     return v, torch.minimum(
         torch.maximum(v.round(), v.new_tensor(offsets[0])), v.new_tensor(offsets[1])
     )

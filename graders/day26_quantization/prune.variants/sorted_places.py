@@ -52,6 +52,6 @@ def keep_pruned(
     def after(optimizer: Any, args: Any, kwargs: Any) -> None:
         del optimizer, args, kwargs
         for p, mask in zip(params, masks, strict=True):
-            p.data *= mask
+            p.data[~mask] = 0
 
     return _Handle(optimizer.register_step_post_hook(after))
