@@ -81,23 +81,27 @@ def _likeliest(
     setting: Setting,
     lost: Mapping[str, Outcome],
 ) -> Misconception | None:
-    """The candidate whose own wrong answers are the learner's in most tests, at least in half."""
-    shares = []
+    """The candidate whose own wrong answers are the learner's in most tests."""
+    alike_tests = []
     for candidate in found:
         program = programs.get(candidate.signature.misconception.id)
         if program is not None:
-            share = _share(candidate, program, setting, lost)
-            shares.append((share, candidate.fit, candidate))
-    if not shares:
+            count = _alike_tests(candidate, program, setting, lost)
+            alike_tests.append((count, candidate.fit, candidate))
+    if not alike_tests:
         return None
-    share, _, best = max(shares, key=lambda one: one[:2])
-    return best.signature.misconception if share >= _LEAST_SHARE else None
+    count, _, best = max(alike_tests, key=lambda one: one[:2])
+    return best.signature.misconception if count else None
 
 
-def _share(
+def _alike_tests(
     candidate: Candidate, program: str, setting: Setting, lost: Mapping[str, Outcome]
-) -> float:
-    """The share of the lost tests that a mistake loses in the same way."""
+) -> int:
+    """How many tests a mistake loses as the learner did; 0 where that does not speak for it.
+
+    It does where it explains half of what the learner lost, or where the learner sees all that
+    the mistake brings about: then there may be other mistakes besides.
+    """
     own = candidate.signature.test
     chosen = [own, *(name for name in lost if name != own)][:_REPLAYED]
     files = {**setting.sources.files, setting.sources.main: program}
@@ -106,9 +110,12 @@ def _share(
         items=[item for item in setting.items if name_of(item) in chosen],
         sources=Sources(setting.sources.main, files),
     )
-    theirs = {outcome.name: outcome for outcome in ExerciseRun(there).outcomes()}
-    same = [name for name in chosen if name in theirs and _same(theirs[name], lost[name])]
-    return len(same) / len(chosen) if own in same else 0.0
+    theirs = {one.name: one for one in ExerciseRun(there).outcomes() if one.lost}
+    same = {name for name, one in theirs.items() if _same(one, lost[name])}
+    others = [name for name, trace in candidate.signature.lost.items() if trace.always]
+    whole = same == set(theirs) and all(name in lost for name in others)
+    explains = whole or len(same) >= _LEAST_SHARE * len(chosen)
+    return len(same) if own in same and explains else 0
 
 
 def _same(left: Outcome, right: Outcome) -> bool:

@@ -23,7 +23,7 @@ FORMAT_VERSION: Final = 1
 
 _NUMBERS: Final = re.compile(r"\d+(?:[.,]\d+)*")
 _CANDIDATES: Final = 6
-_LEAST_OVERLAP: Final = 0.2
+_LEAST_OVERLAP: Final = 0.05
 # Without the mistake's own code to compare with, only a near-perfect fit is told.
 _CERTAIN: Final = 0.8
 _MARGIN: Final = 0.1
