@@ -36,6 +36,14 @@ FLAWS: dict[str, tuple[Flaw, ...]] = {
     "unmapped": (Flaw("mistakes", '"test_gradient_is_the_factor"', '"test_something_else"'),),
     "nowhere": (Flaw("mistakes", 'find = "x * factor"', 'find = "x ** factor"'),),
     "twice": (Flaw("mistakes", 'find = "x * factor"', 'find = "factor"'),),
+    "cases": (
+        Flaw(
+            "suite",
+            "@points(2)\ndef test_value_is_the_product(student: Student, gen",
+            '@pytest.mark.parametrize("rows", [2, 3])\n@points(2)\n'
+            "def test_value_is_the_product(student: Student, rows: int, gen",
+        ),
+    ),
     "alike": (
         Flaw(
             "mistakes",
@@ -180,6 +188,11 @@ def test_edit_that_does_not_fit_is_found(
     (one,) = [each for each in findings(audited, name) if words in each["problem"]]
     assert one["file"] == path_of("mistakes", name)
     assert one["line"] > 1
+
+
+def test_mistake_may_be_mapped_to_a_test_with_cases(audited: tuple[Path, Any, int]) -> None:
+    """A mistake that is mapped to a parametrised test is caught and diagnosed as any other."""
+    assert findings(audited, "cases") == []
 
 
 def test_mistakes_that_look_alike_are_found(audited: tuple[Path, Any, int]) -> None:

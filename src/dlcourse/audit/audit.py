@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -17,6 +18,7 @@ from dlcourse.grading.report import Environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from dlcourse.audit.model import ExerciseAudit
     from dlcourse.course import Course, Exercise
@@ -55,7 +57,7 @@ def run_audit(request: AuditRequest, listener: Listener) -> AuditReport:
     with Farm(request.course, secret=request.secret, jobs=request.jobs) as farm:
         for exercise in request.exercises:
             listener.started(exercise)
-            keep = write_signatures if request.write else _forget
+            keep = write_signatures if request.write else partial(_committed, farm.folder)
             audit = Examination(exercise, farm, request.seeds, keep).audit()
             if request.write:
                 _note(request.course, audit, environment)
@@ -67,16 +69,26 @@ def run_audit(request: AuditRequest, listener: Listener) -> AuditReport:
     )
 
 
-def write_signatures(exercise: Exercise, signatures: Signatures) -> None:
+def write_signatures(exercise: Exercise, signatures: Signatures) -> Path:
     """Write what the planted mistakes look like, for `dlcourse check` to read."""
+    _write(exercise.signatures_file, signatures)
+    return exercise.signatures_file
+
+
+def _committed(folder: Path, exercise: Exercise, signatures: Signatures) -> Path:
+    """Leave the course alone: what it has is tried, or else what it would have."""
+    if exercise.signatures_file.is_file():
+        return exercise.signatures_file
+    file = folder / exercise.signatures_file.name
+    _write(file, signatures)
+    return file
+
+
+def _write(file: Path, signatures: Signatures) -> None:
     text = json.dumps(signatures.model_dump(mode="json"), indent=1, ensure_ascii=False)
-    draft = exercise.signatures_file.with_suffix(".new")
+    draft = file.with_suffix(".new")
     draft.write_text(f"{text}\n", encoding="utf-8")
-    draft.replace(exercise.signatures_file)
-
-
-def _forget(_exercise: Exercise, _signatures: Signatures) -> None:
-    """Write nothing."""
+    draft.replace(file)
 
 
 def _note(course: Course, audit: ExerciseAudit, environment: Environment) -> None:

@@ -21,13 +21,14 @@ from dlcourse.audit.programs import (
     variants_of,
 )
 from dlcourse.audit.survivors import explained, reasons_of, survivors_are_explained
-from dlcourse.audit.trials import LOST, Trial
+from dlcourse.audit.trials import Trial
 from dlcourse.course import CourseDefects, layout, load_mistakes
-from dlcourse.grading.report import Misconception
+from dlcourse.grading.report import Misconception, Outcome
 from dlcourse.grading.signatures import Seen, Signatures, signature_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from dlcourse.audit.model import Survivor
     from dlcourse.audit.mutants.generate import Mutant
@@ -37,25 +38,25 @@ if TYPE_CHECKING:
 FIRST_RUN: Final = 1
 MISTAKE_RUNS: Final = 3
 MUTANT_RUNS: Final = 3  # a mutant that passes one run may be caught by other numbers
-_ZOOM: Final = 2  # decimals of the seconds that are noted
 
 
 @dataclass
 class Examination:
     """An exercise while it is audited: what was graded, found and counted so far.
 
-    `write` takes the signatures of the planted mistakes before their diagnoses are tried.
+    `keep` takes the signatures of the planted mistakes before their diagnoses are tried, and
+    returns the file that these go by. `times` are the least seconds of each test.
     """
 
     exercise: Exercise
     farm: Farm
     seeds: int
-    write: Callable[[Exercise, Signatures], None]
+    keep: Callable[[Exercise, Signatures], Path]
     findings: list[Finding] = field(default_factory=list)
     planted: list[gates.Planted] = field(default_factory=list)
     survivors: tuple[Survivor, ...] = ()
     made: int = 0
-    right: list[Result] = field(default_factory=list)
+    times: dict[str, float] = field(default_factory=dict)
 
     def audit(self) -> ExerciseAudit:
         """Take the exercise through every point of the gate."""
@@ -68,8 +69,7 @@ class Examination:
             lines_of_tests(self.exercise.suite),
         )
         first = self._graded([Trial(solution_of(self.exercise), FIRST_RUN)])[0]
-        unusable = list(gates.suite_runs(suite, first))
-        self.findings += unusable
+        self.findings += gates.suite_runs(suite, first)
         trivial = 0
         if first.problem is None:
             self._stub(suite)
@@ -94,11 +94,12 @@ class Examination:
         runs = range(FIRST_RUN, FIRST_RUN + self.seeds)
         trials = [Trial(program, run) for program in programs for run in runs]
         trials += [Trial(program, FIRST_RUN, isolation="test") for program in programs]
-        self.right = [first, *self._graded(trials)]
-        self.findings += gates.right_is_full(suite, self.right)
-        alone = [one for one in self.right if one.trial.isolation == "exercise"]
-        own = [one for one in alone if one.trial.program.kind == "solution"]
-        self.findings += gates.in_time(suite, own, self.exercise.seconds)
+        right = [first, *self._graded(trial for trial in trials if trial != first.trial)]
+        self.findings += gates.right_is_full(suite, right)
+        shared = [one for one in right if one.trial.isolation == "exercise"]
+        own = [one for one in shared if one.trial.program.kind == "solution"]
+        self.times = gates.seconds_of(own)
+        self.findings += gates.in_time(suite, self.times, self.exercise.seconds)
 
     def _mistakes(self, suite: gates.Suite) -> None:
         try:
@@ -108,8 +109,8 @@ class Examination:
         lines = lines_of_mistakes(self.exercise)
         programs = {one.id: mistake_of(self.exercise, one, lines[one.id]) for one in mistakes}
         results = self._runs(programs, range(FIRST_RUN, FIRST_RUN + MISTAKE_RUNS))
-        self.write(self.exercise, _signatures(self.exercise, mistakes, results))
-        again = self._runs(programs, [FIRST_RUN + MISTAKE_RUNS])
+        kept = self.keep(self.exercise, _signatures(self.exercise, mistakes, results))
+        again = self._runs(programs, [FIRST_RUN + MISTAKE_RUNS], signatures=kept)
         self.planted = [
             gates.Planted(
                 mistake=one,
@@ -122,9 +123,13 @@ class Examination:
         self.findings += gates.mistakes_are_caught(suite, self.planted)
 
     def _runs(
-        self, programs: dict[str, Program], runs: Sequence[int]
+        self, programs: dict[str, Program], runs: Sequence[int], signatures: Path | None = None
     ) -> dict[str, tuple[Result, ...]]:
-        trials = [Trial(program, run) for program in programs.values() for run in runs]
+        trials = [
+            Trial(program, run, signatures=signatures)
+            for program in programs.values()
+            for run in runs
+        ]
         results = iter(self._graded(trials))
         return {name: tuple(next(results) for _ in runs) for name in programs}
 
@@ -153,7 +158,6 @@ class Examination:
 
     def _closed(self, first: Result, pending: int, trivial: int, cost: float) -> ExerciseAudit:
         tests = tuple(test.name for test in first.tests)
-        own = [one for one in self.right if one.trial.program.kind == "solution"]
         figures = Figures(
             tests=len(tests),
             points=sum(test.points for test in first.tests),
@@ -164,7 +168,7 @@ class Examination:
             killed=self.made - len(self.survivors),
             trivial=trivial,
             pending=pending,
-            seconds=round(sum(gates.seconds_of(own).values()), _ZOOM),
+            seconds=round(sum(self.times.values()), 2),
             cost=round(cost, 1),
         )
         return ExerciseAudit(
@@ -217,13 +221,13 @@ def _lost(result: Result) -> dict[str, Seen]:
 def _marks(results: Sequence[Result], tests: Sequence[str]) -> str:
     """A mark for each test: how a mistake fared there, over all runs."""
     outcomes = [{test.name: test.outcome for test in result.tests} for result in results]
-    return "".join(_mark([one.get(test, "") for one in outcomes]) for test in tests)
+    return "".join(_mark([one.get(test) for one in outcomes]) for test in tests)
 
 
-def _mark(outcomes: Sequence[str]) -> str:
-    lost = [outcome for outcome in outcomes if outcome in LOST]
+def _mark(outcomes: Sequence[Outcome | None]) -> str:
+    lost = [outcome for outcome in outcomes if outcome is not None and outcome.lost]
     if not lost:
         return "."
     if len(lost) < len(outcomes):
         return "~"
-    return "e" if all(outcome == "error" for outcome in lost) else "x"
+    return "e" if all(outcome is Outcome.ERROR for outcome in lost) else "x"

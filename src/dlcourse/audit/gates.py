@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 from dlcourse.audit.lines import line_of_error
 from dlcourse.audit.model import Finding
 from dlcourse.grading.report import Outcome
+from dlcourse.grading.selection import means
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from dlcourse.audit.trials import Result
     from dlcourse.course import Exercise, Mistake
@@ -59,6 +60,7 @@ def suite_runs(suite: Suite, result: Result) -> Iterator[Finding]:
 
 def stub_earns_nothing(suite: Suite, result: Result, *, repair: bool) -> Iterator[Finding]:
     """1: the stub fails every test that gives points, with its own message."""
+    yield from _ungraded(1, result)
     name = suite.exercise.name
     for test in result.tests:
         if test.outcome is Outcome.PASSED and test.points:
@@ -93,14 +95,7 @@ def right_is_full(suite: Suite, results: Iterable[Result]) -> Iterator[Finding]:
     told: set[tuple[str, str]] = set()
     for result in results:
         program = result.trial.program
-        if result.problem is not None:
-            yield Finding(
-                gate=2,
-                file=program.file,
-                line=1,
-                problem=f"the {_called(result)} cannot be graded ({_short(result.problem)})",
-                remedy="run the audit again, and report it if this repeats",
-            )
+        yield from _ungraded(2, result)
         for test in result.tests:
             key = (program.file, test.name)
             if test.outcome in {Outcome.PASSED, Outcome.SKIPPED} or key in told:
@@ -122,8 +117,8 @@ def right_is_full(suite: Suite, results: Iterable[Result]) -> Iterator[Finding]:
 def _called(result: Result) -> str:
     program = result.trial.program
     alone = ", with a worker for each test" if result.trial.isolation == "test" else ""
-    kind = "solution" if program.kind == "solution" else f"variant `{program.name}`"
-    return f"{kind}{alone}"
+    only_one = program.kind in {"stub", "solution"}
+    return (program.kind if only_one else f"{program.kind} `{program.name}`") + alone
 
 
 @dataclass(frozen=True)
@@ -153,14 +148,16 @@ def mistakes_are_caught(suite: Suite, planted: Sequence[Planted]) -> Iterator[Fi
 def _lost_where_mapped(suite: Suite, one: Planted) -> Iterator[Finding]:
     mistake = one.mistake
     for result in one.results:
-        tests = {test.name: test for test in result.tests}
-        mapped = [test for name, test in tests.items() if name.partition("[")[0] == mistake.test]
+        if result.problem is not None:
+            yield from _ungraded(3, result)
+            return
+        mapped = [test for test in result.tests if means(mistake.test, test.name)]
         if not mapped:
             yield _at(
                 one, f"`{mistake.test}` is no test of `{suite.file}`", "name one that is there"
             )
             return
-        if not any(test.outcome in {Outcome.FAILED, Outcome.ERROR} for test in mapped):
+        if not any(test.outcome.lost for test in mapped):
             yield _at(
                 one,
                 f"the mistake `{mistake.id}` passes `{mistake.test}` on run {result.trial.run}",
@@ -189,6 +186,7 @@ def _at(one: Planted, problem: str, remedy: str) -> Finding:
 def trivial_earns_nothing(suite: Suite, results: Iterable[Result]) -> Iterator[Finding]:
     """5: an answer that took no thought earns nothing."""
     for result in results:
+        yield from _ungraded(5, result)
         for test in result.tests:
             if test.outcome is Outcome.PASSED and test.points:
                 yield suite.finding(
@@ -210,9 +208,8 @@ _ANSWERED: Final = {
 }
 
 
-def in_time(suite: Suite, results: Sequence[Result], limit: float) -> Iterator[Finding]:
+def in_time(suite: Suite, times: Mapping[str, float], limit: float) -> Iterator[Finding]:
     """6: the suite keeps to its time, and no test takes more than half of it."""
-    times = seconds_of(results)
     remedy = "use smaller sizes, or raise the exercise's `seconds` in `day.toml`"
     total = sum(times.values())
     if total > limit:
@@ -230,6 +227,19 @@ def seconds_of(results: Iterable[Result]) -> dict[str, float]:
         for test in result.tests:
             times[test.name] = min(times.get(test.name, test.timing.wall), test.timing.wall)
     return times
+
+
+def _ungraded(gate: int, result: Result) -> Iterator[Finding]:
+    """A program that no test has judged has proved nothing."""
+    if result.problem is not None:
+        program = result.trial.program
+        yield Finding(
+            gate=gate,
+            file=program.file,
+            line=program.line,
+            problem=f"the {_called(result)} cannot be graded ({_short(result.problem)})",
+            remedy="run the audit again, and report it if this repeats",
+        )
 
 
 def _broken(gate: int, suite: Suite, test: TestReport, whom: str) -> Finding:

@@ -88,7 +88,6 @@ def stale(course: Course, lock: Lock) -> Iterable[Finding]:
         if not lock.fits(exercise):
             known = exercise.name in lock.exercises
             yield _finding(
-                exercise.name,
                 f"`{exercise.name}` has changed since it was audited"
                 if known
                 else f"`{exercise.name}` has not been audited",
@@ -97,9 +96,9 @@ def stale(course: Course, lock: Lock) -> Iterable[Finding]:
     names = {exercise.name for exercise in course.exercises}
     for name in sorted(set(lock.exercises) - names):
         yield _finding(
-            name, f"`{name}` is no exercise any more", f"type `dlcourse audit` and commit `{FILE}`"
+            f"`{name}` is no exercise any more", f"type `dlcourse audit` and commit `{FILE}`"
         )
 
 
-def _finding(_name: str, problem: str, remedy: str) -> Finding:
+def _finding(problem: str, remedy: str) -> Finding:
     return Finding(gate=0, file=FILE, line=1, problem=problem, remedy=remedy)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from dlcourse.audit.table import GATES
+from dlcourse.grading.selection import means
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -57,7 +58,7 @@ def _rows(audit: ExerciseAudit) -> list[tuple[str, list[Cell]]]:
         (
             mistake,
             [
-                _cell(mark, mapped=audit.mapped[mistake] == test.partition("[")[0])
+                _cell(mark, mapped=means(audit.mapped[mistake], test))
                 for mark, test in zip(marks, audit.tests, strict=True)
             ],
         )

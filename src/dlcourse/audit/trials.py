@@ -10,7 +10,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from dlcourse.errors import CourseError
 from dlcourse.grading.check import Request, hidden_paths, job_for
@@ -24,17 +24,19 @@ if TYPE_CHECKING:
     from dlcourse.audit.programs import Program
     from dlcourse.course import Course, Exercise
 
-LOST: Final = frozenset({"failed", "error"})
-
 
 @dataclass(frozen=True)
 class Trial:
-    """One grading of one program: under which run number, and until its first lost test or not."""
+    """One grading of one program: under which run number, and until its first lost test or not.
+
+    `signatures` is the file by which lost tests are explained, if it is not the exercise's own.
+    """
 
     program: Program
     run: int
     isolation: Literal["exercise", "test"] = "exercise"
     until_lost: bool = False
+    signatures: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -52,21 +54,20 @@ class Result:
     @property
     def lost(self) -> tuple[TestReport, ...]:
         """The tests that the program lost."""
-        return tuple(test for test in self.tests if test.outcome in LOST)
-
-    @property
-    def earned(self) -> float:
-        """The points that the program won."""
-        return sum(test.earned for test in self.tests)
+        return tuple(test for test in self.tests if test.outcome.lost)
 
 
 class Farm:
-    """Grader processes side by side, each with a folder of its own to hand programs in."""
+    """Grader processes side by side, each with a folder of its own to hand programs in.
+
+    `folder` holds these, and is gone with them.
+    """
 
     def __init__(self, course: Course, *, secret: str, jobs: int) -> None:
         self._course = course
         self._settings = GraderSettings(hidden=hidden_paths(course), secret=secret, warm=True)
         self._executor = ThreadPoolExecutor(jobs)
+        self.folder = Path(tempfile.mkdtemp(prefix="dlcourse-audit-"))
         self._own = threading.local()
         self._desks: list[_Desk] = []
 
@@ -81,7 +82,8 @@ class Farm:
     def _desk(self) -> _Desk:
         desk = getattr(self._own, "desk", None)
         if not isinstance(desk, _Desk):
-            desk = self._own.desk = _Desk(self._course, self._settings)
+            folder = Path(tempfile.mkdtemp(dir=self.folder))
+            desk = self._own.desk = _Desk(self._course, self._settings, folder)
             self._desks.append(desk)
         return desk
 
@@ -92,16 +94,17 @@ class Farm:
         # Killed at once where the audit was broken off: what they would still say counts no more.
         self._executor.shutdown(wait=False, cancel_futures=True)
         for desk in self._desks:
-            desk.clear()
+            desk.end()
         self._executor.shutdown()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class _Desk:
     """Where one thread hands programs in, to a grader of its own."""
 
-    def __init__(self, course: Course, settings: GraderSettings) -> None:
+    def __init__(self, course: Course, settings: GraderSettings, folder: Path) -> None:
         self._course = course
-        self._folder = Path(tempfile.mkdtemp(prefix="dlcourse-audit-"))
+        self._folder = folder
         self._numbers = itertools.count()
         self._grader = GraderProcess()
         self._grader.configure(settings)
@@ -111,6 +114,8 @@ class _Desk:
         workdir = self._handed_in(exercise, trial.program)
         request = Request(self._course, (exercise,), workdir, trial.run, isolation=trial.isolation)
         job = replace(job_for(request, exercise), until_lost=trial.until_lost)
+        if trial.signatures is not None:
+            job = replace(job, signatures=str(trial.signatures))
         try:
             events = list(self._grader.grade(job))
         except CourseError as error:
@@ -135,7 +140,6 @@ class _Desk:
                 shutil.copy(exercise.solution.parent / helper, folder / helper)
         return workdir
 
-    def clear(self) -> None:
-        """End the grader and leave nothing behind."""
+    def end(self) -> None:
+        """End the grader."""
         self._grader.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)

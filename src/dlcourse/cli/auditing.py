@@ -7,18 +7,19 @@ import os
 from typing import TYPE_CHECKING
 
 from dlcourse.audit.audit import AuditRequest, run_audit
-from dlcourse.audit.lock import read_lock, stale
+from dlcourse.audit.lock import FILE, read_lock, stale
 from dlcourse.audit.sample import in_turn
 from dlcourse.audit.table import AuditTable, write_findings
 from dlcourse.cli.output import open_output, write_document
 from dlcourse.course import find_course, load_course
-from dlcourse.errors import CourseError
+from dlcourse.errors import CourseError, UsageError
 from dlcourse.grading.seeds import load_secret
 from dlcourse.reports.document import to_json
 from dlcourse.reports.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from dlcourse.audit.model import AuditReport, ExerciseAudit, Finding
     from dlcourse.cli.options import AuditOptions
@@ -34,13 +35,15 @@ def run_audit_command(options: AuditOptions) -> int:
     """
     course = load_course(find_course(options.course))
     exercises, outdated = _chosen(options, course)
+    writes = not (options.ci or options.dry_run)
+    _require_places(course.root if writes else None, options.html)
     request = AuditRequest(
         course=course,
         exercises=exercises,
         secret=load_secret().value.hex(),
         seeds=options.seeds,
         jobs=options.jobs or os.cpu_count() or 1,
-        write=not (options.ci or options.dry_run),
+        write=writes,
         stale=outdated,
     )
     report = _printed(request, as_json=options.as_json)
@@ -49,6 +52,19 @@ def run_audit_command(options: AuditOptions) -> int:
 
         options.html.write_text(to_html(report), encoding="utf-8")
     return 0 if report.green else CourseError.exit_code
+
+
+def _require_places(root: Path | None, page: Path | None) -> None:
+    """Raise UsageError now, not after minutes, where what is found could not be written."""
+    if root is not None and not os.access(root, os.W_OK):
+        raise UsageError(
+            f"`{root}` cannot be written, where `{FILE}` would be: copy the course, or type "
+            "`dlcourse audit --dry-run`"
+        )
+    if page is not None and not page.resolve().parent.is_dir():
+        raise UsageError(
+            f"`{page.parent}` is no folder: make it with `mkdir -p {page.parent}`, then audit again"
+        )
 
 
 def _chosen(

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from dlcourse.course.mistakes import planted
 from dlcourse.errors import CourseError
+from dlcourse.grading.selection import means, select
 from dlcourse.grading.signatures import Seen, candidates, certain, read_signatures
 from dlcourse.sandbox.remote import Sources
-from dlcourse.testing.plugin import name_of
+from dlcourse.testing.plugin import name_of, requirements_of
 from dlcourse.testing.run import ExerciseRun
 from dlcourse.testing.sketch import alike
 
@@ -56,7 +57,7 @@ def _diagnosed(job: Job, setting: Setting, outcomes: Sequence[Outcome]) -> Misco
     found = candidates(signatures, seen)
     if not found:
         return None
-    programs = _programs(job)
+    programs = _programs(job, {one.signature.misconception.id for one in found})
     if not programs:
         sure = certain(found)
         return sure.signature.misconception if sure else None
@@ -67,12 +68,13 @@ def _seen(outcome: Outcome) -> Seen:
     return Seen(outcome.verdict.ending, outcome.verdict.observed)
 
 
-def _programs(job: Job) -> Mapping[str, str]:
-    """The planted mistakes as programs, by name; none where they are not at hand."""
+def _programs(job: Job, names: set[str]) -> Mapping[str, str]:
+    """Some planted mistakes as programs, by name; none where they are not at hand."""
     if not job.mistakes or not Path(job.mistakes).is_file():
         return {}
     solution = Path(job.solution).read_text(encoding="utf-8")
-    return {mistake.id: mistake.apply(solution) for mistake in planted(Path(job.mistakes))}
+    chosen = [mistake for mistake in planted(Path(job.mistakes)) if mistake.id in names]
+    return {mistake.id: mistake.apply(solution) for mistake in chosen}
 
 
 def _likeliest(
@@ -102,20 +104,34 @@ def _alike_tests(
     It does where it explains half of what the learner lost, or where the learner sees all that
     the mistake brings about: then there may be other mistakes besides.
     """
-    own = candidate.signature.test
-    chosen = [own, *(name for name in lost if name != own)][:_REPLAYED]
+    own = [name for name in lost if means(candidate.signature.test, name)]
+    theirs = _replayed(own, program, setting)
+    same = {name for name in own if name in theirs and _same(theirs[name], lost[name])}
+    if not same:
+        return 0
+    others = [name for name in lost if name not in own][: max(0, _REPLAYED - len(own))]
+    theirs |= _replayed(others, program, setting)
+    same = {name for name, one in theirs.items() if _same(one, lost[name])}
+    due = (name for name, trace in candidate.signature.lost.items() if trace.always)
+    whole = same == set(theirs) and all(name in lost for name in due)
+    explains = whole or len(same) >= _LEAST_SHARE * len([*own, *others])
+    return len(same) if explains else 0
+
+
+def _replayed(names: Sequence[str], program: str, setting: Setting) -> dict[str, Outcome]:
+    """Which of some tests a program loses, and how, with the learner's seeds."""
+    if not names:
+        return {}
+    requirements = {name_of(item): requirements_of(item) for item in setting.items}
+    needed = select(names, requirements)
     files = {**setting.sources.files, setting.sources.main: program}
     there = replace(
         setting,
-        items=[item for item in setting.items if name_of(item) in chosen],
+        items=[item for item in setting.items if name_of(item) in needed],
         sources=Sources(setting.sources.main, files),
     )
-    theirs = {one.name: one for one in ExerciseRun(there).outcomes() if one.lost}
-    same = {name for name, one in theirs.items() if _same(one, lost[name])}
-    others = [name for name, trace in candidate.signature.lost.items() if trace.always]
-    whole = same == set(theirs) and all(name in lost for name in others)
-    explains = whole or len(same) >= _LEAST_SHARE * len(chosen)
-    return len(same) if own in same and explains else 0
+    outcomes = ExerciseRun(there).outcomes()
+    return {one.name: one for one in outcomes if one.lost and one.name in names}
 
 
 def _same(left: Outcome, right: Outcome) -> bool:

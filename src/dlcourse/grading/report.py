@@ -25,6 +25,11 @@ class Outcome(StrEnum):
     SKIPPED = "skipped"
     BROKEN = "broken"
 
+    @property
+    def lost(self) -> bool:
+        """Whether graded code did what is wrong."""
+        return self in {Outcome.FAILED, Outcome.ERROR}
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dlcourse.errors import CourseError
 from dlcourse.grading.report import Misconception  # noqa: TC001 - pydantic reads annotations
+from dlcourse.grading.selection import means
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -108,7 +109,11 @@ def read_signatures(file: Path) -> Signatures | None:
 
 def candidates(signatures: Signatures, lost: Mapping[str, Seen]) -> list[Candidate]:
     """Return the mistakes that `lost` tests may come from, the best fit first."""
-    found = [Candidate(one, _fit(one, lost)) for one in signatures.mistakes if one.test in lost]
+    found = [
+        Candidate(one, _fit(one, lost))
+        for one in signatures.mistakes
+        if any(means(one.test, test) for test in lost)
+    ]
     likely = [one for one in found if one.fit >= _LEAST_OVERLAP]
     return sorted(likely, key=lambda one: -one.fit)[:_CANDIDATES]
 

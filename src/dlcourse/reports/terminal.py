@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from dlcourse.grading.report import ExerciseReport, Misconception, Report, TestReport
 
 _UNCOUNTED: Final = {Outcome.SKIPPED, Outcome.BROKEN}
-_LOST: Final = {Outcome.FAILED, Outcome.ERROR}
 _QUIET: Final = {Outcome.PASSED, Outcome.SKIPPED}
 _WORD_WIDTH: Final = max(len(outcome) for outcome in Outcome)
 
@@ -79,7 +78,7 @@ class TerminalReport:
         """
         if self._shown.problem is not None:
             self._write_not_run(test, self._shown.problem)
-        elif self._shown.held or test.outcome in _LOST:
+        elif self._shown.held or test.outcome.lost:
             self._shown.held.append(test)
         else:
             self._write_whole(test)

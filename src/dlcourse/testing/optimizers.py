@@ -94,18 +94,8 @@ def assert_optimizer_resumes(
         Mismatch: after loading the parameters differ, or a parameter moves without a gradient.
         StudentError: the optimizer raised, for instance because a gradient was missing.
     """
-
-    def draw() -> list[torch.Tensor]:
-        return [
-            torch.randn(shape, generator=gen, dtype=torch.float64).to(dtype) for shape in _SHAPES
-        ]
-
-    parameters = draw()
-    gradients: list[list[torch.Tensor | None]] = [[*draw()] for _ in range(_STEPS)]
-    for step in (1, 4):
-        gradients[step][0] = None
-    for step in range(_RESUME_AT):
-        gradients[step][3] = None
+    parameters = _drawn(gen, dtype)
+    gradients = _gappy_gradients(gen, dtype)
     group = (_SECOND_GROUP, second or {})
     straight, resumed = (
         optimizer_steps(
@@ -120,6 +110,28 @@ def assert_optimizer_resumes(
         for resume_at in (None, _RESUME_AT)
     )
     _require_still(parameters, straight, gradients)
+    _require_same(name, straight, resumed)
+
+
+def _drawn(gen: torch.Generator, dtype: torch.dtype) -> list[torch.Tensor]:
+    """Draw a tensor for each parameter."""
+    return [torch.randn(shape, generator=gen, dtype=torch.float64).to(dtype) for shape in _SHAPES]
+
+
+def _gappy_gradients(gen: torch.Generator, dtype: torch.dtype) -> list[list[torch.Tensor | None]]:
+    """Draw the gradients of all steps: some of the first parameter's and the last's are missing."""
+    gradients: list[list[torch.Tensor | None]] = [[*_drawn(gen, dtype)] for _ in range(_STEPS)]
+    for step in (1, 4):
+        gradients[step][0] = None
+    for step in range(_RESUME_AT):
+        gradients[step][-1] = None
+    return gradients
+
+
+def _require_same(
+    name: str, straight: list[list[torch.Tensor]], resumed: list[list[torch.Tensor]]
+) -> None:
+    """Raise Mismatch where an optimizer goes on differently after its state was loaded."""
     for step in range(_RESUME_AT, _STEPS):
         for place, (due, found) in enumerate(zip(straight[step], resumed[step], strict=True)):
             if change(due, found) is not None:

@@ -7,6 +7,7 @@ suite judges, and knows nothing of tensors: `detach`, `dim`, dtypes, the smalles
 from __future__ import annotations
 
 import ast
+import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -81,9 +82,7 @@ class _Change:
         with swapped(self.slot, new):
             source = ast.unparse(ast.fix_missing_locations(tree))
             after = _line(around or new)
-        try:
-            compile(source, "mutant", "exec", dont_inherit=True)
-        except SyntaxError:
+        if not _compiles(source):
             return None
         return Mutant(self.kind, self.where, line, before, after, source)
 
@@ -121,6 +120,17 @@ def _is_small(node: ast.AST) -> bool:
         case ast.Constant() | ast.Name() | ast.Slice() | ast.keyword():
             return True
     return False
+
+
+def _compiles(source: str) -> bool:
+    with warnings.catch_warnings():
+        # Python itself doubts some mutants; what they do is for the tests to say.
+        warnings.simplefilter("ignore", SyntaxWarning)
+        try:
+            compile(source, "mutant", "exec", dont_inherit=True)
+        except SyntaxError:
+            return False
+    return True
 
 
 def _is_outside_the_graph(parent: ast.AST, where: str) -> bool:
