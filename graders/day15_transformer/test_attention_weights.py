@@ -160,10 +160,12 @@ def test_bad_shapes_are_refused(student: Student, gen: torch.Generator) -> None:
 
 @points(1)
 def test_mask_lets_each_place_see_itself(student: Student) -> None:
-    """The diagonal of the mask is True: every place may attend to itself."""
-    for n in (1, 2, 6):
+    """The diagonal of the mask is True and the one above it False: a place sees itself first."""
+    for n in (2, 6, 1):
         mask = student.causal_mask(n)
         assert_values_match(mask.diagonal(), torch.ones(n, dtype=torch.bool), what="the diagonal")
+        above = torch.zeros(n - 1, dtype=torch.bool)
+        assert_values_match(mask.diagonal(1), above, what="the diagonal above the first one")
 
 
 @points(2)

@@ -324,8 +324,9 @@ def test_float64_stays_float64(
     gamma, lam = draw_settings(gen)
     rollout[VALUES], rollout[NEXT_VALUES] = 1e6 * rollout[VALUES], 1e6 * rollout[NEXT_VALUES]
     for settings in ((gamma, lam), (1.0, lam)):
-        assert_advantages(student, rollout, settings, scale=1e6)
-        assert_returns(student, rollout, settings, scale=1e6)
+        # The terms are millions and may cancel: float64 loses 1e-8 of that, and float32 1.
+        assert_advantages(student, rollout, settings, scale=1e8)
+        assert_returns(student, rollout, settings, scale=1e8)
 
 
 @points(1)

@@ -100,7 +100,7 @@ def sdpa(
     if mask is not None:
         scores = scores.masked_fill(~mask, -math.inf) if mask.dtype == torch.bool else scores + mask
     if is_causal:
-        future = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device).triu(1)
+        future = torch.ones_like(scores, dtype=torch.bool).triu(1)
         scores = scores.masked_fill(future, -math.inf)
     weights = _dropped(_safe_softmax(scores), p, gen)
     return (weights @ value).to(q.dtype)  # [..., T, E]

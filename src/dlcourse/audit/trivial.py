@@ -53,13 +53,24 @@ def _first_tensor(values):
     return None
 
 
+def _copied(value):
+    """Copy tensors: what `function` does to its arguments is work, too."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    if type(value) in (list, tuple):
+        return type(value)(map(_copied, value))
+    if type(value) is dict:
+        return {{key: _copied(part) for key, part in value.items()}}
+    return value
+
+
 def _without_thought(function):
     """Call `function` for the shape of its answer alone; what it refuses gets an answer too."""
 
     def answer(*arguments, **keywords):
         given = _first_tensor([*arguments, *keywords.values()])
         try:
-            right = function(*arguments, **keywords)
+            right = function(*_copied(arguments), **_copied(keywords))
         except Exception:
             right = torch.zeros(()) if given is None else given.detach().clone()
         return _thoughtless(right, given)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from dlcourse.audit.mutants import expressions, statements
+from dlcourse.audit.mutants.graph import carrying
 from dlcourse.audit.mutants.swap import Slot, slots, swapped
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def mutants_of(source: str) -> tuple[Mutant, ...]:
     found: list[Mutant] = []
     programs = {ast.unparse(tree)}
     numbers: dict[str, int] = {}
-    for change in _changes(tree, "<module>", tree):
+    for change in _Source(carrying(tree)).changes(tree, "<module>", tree):
         mutant = change.made(tree)
         if mutant is None or mutant.source in programs:
             continue
@@ -87,29 +88,32 @@ class _Change:
         return Mutant(self.kind, self.where, line, before, after, source)
 
 
-def _changes(parent: ast.AST, where: str, holder: ast.AST) -> Iterator[_Change]:
-    """Yield the changes in and below a node, in the order of the source."""
-    for slot in slots(parent):
-        node = slot.node
-        if not _is_judged(slot):
-            continue
-        for kind, new in _ways(node, parent, where):
-            yield _Change(slot, kind, where, holder, new)
-        inside = holder if _is_small(node) else node
-        yield from _changes(node, _inside(node, where), inside)
+@dataclass(frozen=True)
+class _Source:
+    """What is known of a whole source: the values that may carry a graph."""
 
+    carrying: frozenset[int]
 
-def _ways(
-    node: ast.AST, parent: ast.AST, where: str
-) -> Iterator[tuple[str, ast.expr | list[ast.stmt]]]:
-    """Yield what could stand in the place of a node."""
-    if isinstance(node, ast.expr):
-        for operator in expressions.OPERATORS:
-            yield from operator(node)
-    elif isinstance(node, ast.stmt):
-        for change in statements.OPERATORS:
-            if change is not statements.detached or not _is_outside_the_graph(parent, where):
+    def changes(self, parent: ast.AST, where: str, holder: ast.AST) -> Iterator[_Change]:
+        """Yield the changes in and below a node, in the order of the source."""
+        for slot in slots(parent):
+            node = slot.node
+            if not _is_judged(slot):
+                continue
+            for kind, new in self._ways(node):
+                yield _Change(slot, kind, where, holder, new)
+            inside = holder if _is_small(node) else node
+            yield from self.changes(node, _inside(node, where), inside)
+
+    def _ways(self, node: ast.AST) -> Iterator[tuple[str, ast.expr | list[ast.stmt]]]:
+        """Yield what could stand in the place of a node."""
+        if isinstance(node, ast.expr):
+            for operator in expressions.OPERATORS:
+                yield from operator(node)
+        elif isinstance(node, ast.stmt):
+            for change in statements.OPERATORS:
                 yield from change(node)
+            yield from statements.detached(node, self.carrying)
 
 
 def _is_small(node: ast.AST) -> bool:
@@ -133,13 +137,6 @@ def _compiles(source: str) -> bool:
     return True
 
 
-def _is_outside_the_graph(parent: ast.AST, where: str) -> bool:
-    """Whether code runs where autograd does not look: `forward` of a `torch.autograd.Function`."""
-    if not isinstance(parent, ast.FunctionDef) or where.rpartition(".")[2] != "forward":
-        return False
-    return bool(parent.args.args) and parent.args.args[0].arg == "ctx"
-
-
 def _inside(node: ast.AST, where: str) -> str:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return node.name if where == "<module>" else f"{where}.{node.name}"
@@ -151,15 +148,23 @@ def _is_judged(slot: Slot) -> bool:
     node, parent = slot.node, slot.parent
     if slot.field in {"annotation", "returns", "type_params", "bases"}:
         return False
-    if isinstance(parent, ast.Raise):
-        return False
-    if isinstance(node, ast.Import | ast.ImportFrom | ast.Assert | ast.JoinedStr):
-        return False
-    if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-        return False
-    if isinstance(node, ast.Assign) and _is_type(node):
+    if isinstance(parent, ast.Raise) or _is_said(node):
         return False
     return not isinstance(node, ast.expr_context)
+
+
+def _is_said(node: ast.AST) -> bool:
+    """Whether code speaks to readers and type checkers, or asserts what holds anyway."""
+    match node:
+        case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.JoinedStr():
+            return True
+        case ast.If(test=test):
+            return ast.unparse(test).endswith("TYPE_CHECKING")
+        case ast.keyword(arg="strict"):
+            return True
+        case ast.Assign():
+            return _is_type(node)
+    return False
 
 
 def _is_type(node: ast.Assign) -> bool:

@@ -61,18 +61,21 @@ def augmented(node: ast.stmt) -> Iterator[Change]:
     yield "operator", [ast.Assign([node.target], node.value)]
 
 
-def detached(node: ast.stmt) -> Iterator[Change]:
-    """A tensor cut off from the graph before it is returned or named."""
+def detached(node: ast.stmt, carrying: frozenset[int]) -> Iterator[Change]:
+    """A tensor cut off from its graph before it is returned or named.
+
+    `carrying` are the `id`s of the values that have a graph, as far as the source tells.
+    """
     match node:
         case ast.Return(value=ast.Tuple(elts=elements)):
             for place, element in enumerate(elements):
-                if isinstance(element, _TENSORS):
+                if _has_graph(element, carrying):
                     cut = [*elements[:place], _detach(element), *elements[place + 1 :]]
                     yield "detached", [ast.Return(ast.Tuple(cut, ast.Load()))]
-        case ast.Return(value=ast.expr() as value) if isinstance(value, _TENSORS):
+        case ast.Return(value=ast.expr() as value) if _has_graph(value, carrying):
             yield "detached", [ast.Return(_detach(value))]
         case ast.Assign(targets=[ast.Name()] as targets, value=value):
-            if isinstance(value, _TENSORS):
+            if _has_graph(value, carrying):
                 yield "detached", [ast.Assign(targets, _detach(value))]
 
 
@@ -89,6 +92,10 @@ def _reads(value: ast.expr, name: str) -> bool:
     return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(value))
 
 
+def _has_graph(value: ast.expr, carrying: frozenset[int]) -> bool:
+    return isinstance(value, _TENSORS) and id(value) in carrying
+
+
 def _detach(value: ast.expr) -> ast.expr:
     """`value`, cut off if it is a tensor."""
     return ast.Call(ast.Attribute(value, "detach", ast.Load()), [], [])
@@ -99,6 +106,5 @@ OPERATORS: Final[tuple[Operator, ...]] = (
     renewed,
     branches,
     augmented,
-    detached,
     exceptions,
 )
