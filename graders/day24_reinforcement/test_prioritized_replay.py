@@ -34,6 +34,7 @@ class Pair:
         self.alpha, self.beta, self.eps = settings
         self.priorities: dict[int, float] = {}
         self.added = 0
+        self.drawn: set[int] = set()
 
     def add(self, count: int = 1) -> None:
         """Add items, which are the numbers 0, 1, 2, ..."""
@@ -68,6 +69,7 @@ class Pair:
         assert_values_match(w, raw / raw.max(), dtype=torch.float32, c=64, what="the weights")
         if w.requires_grad:
             pytest.fail("The weights carry a graph.")
+        self.drawn |= set(slots.tolist())
         return slots
 
     def assert_frequent(self, gen: torch.Generator) -> None:
@@ -80,6 +82,12 @@ class Pair:
             gen=gen,
             what="the drawn slots",
         )
+
+
+def assert_several(pairs: list[Pair]) -> None:
+    """Assert that not every draw was of one slot, for which all weights are 1."""
+    if len(set().union(*(pair.drawn for pair in pairs))) <= 1:
+        pytest.fail("Every draw was of the same slot, though several hold an item.")
 
 
 def errors(gen: torch.Generator, n: int) -> torch.Tensor:
@@ -133,16 +141,21 @@ def test_newest_items_are_held(student: Student) -> None:
 @points(3)
 def test_weights_undo_the_probabilities(student: Student, gen: torch.Generator) -> None:
     """A weight is (N P)^-beta over the batch's maximum, through updates and new items."""
-    for settings in SETTINGS:
+    pairs = [Pair(student, 9, settings) for settings in SETTINGS]
+    for pair in pairs:
         td, more, slots = errors(gen, 5), errors(gen, 3), some(gen, 5, 3)
         chosen = generator(gen)
-        pair = Pair(student, 9, settings)
         pair.add(5)
         pair.update(torch.arange(5), td)
         pair.sample(30, chosen)
         pair.update(slots, more)
         for n in (40, 7):
             pair.sample(n, chosen)
+        # Six more fill nine slots and take the first two anew, and then another one is judged.
+        pair.add(6)
+        pair.update(torch.tensor([4]), more[:1])
+        pair.sample(40, chosen)
+    assert_several(pairs)
 
 
 @points(2)
@@ -153,8 +166,9 @@ def test_largest_weight_of_a_batch_is_one(student: Student, gen: torch.Generator
     pair = Pair(student, 5, (1.0, 0.8, 1e-9))
     pair.add(5)
     pair.update(torch.arange(5), td)
-    for n in (1, 2, 25):
+    for n in (1, 2, 25, 100):
         pair.sample(n, chosen)
+    assert_several([pair])
 
 
 @points(3)
@@ -300,7 +314,8 @@ def test_errors_may_come_from_a_network(student: Student, gen: torch.Generator) 
         repeated = torch.cat([slots[:2], slots[:2]])
         pair.update(repeated, torch.cat([td[3:], td[3:]]))
         pair.update(slots[:0], td[:0])  # no error is no change
-        pair.sample(40, chosen)
+        pair.sample(120, chosen)
+        assert_several([pair])
 
 
 @points(1)
@@ -328,6 +343,7 @@ def test_steep_weights_are_finite(student: Student, gen: torch.Generator) -> Non
     pair.update(torch.arange(2), td)
     pair.sample(4000, chosen)
     pair.assert_frequent(gen)
+    assert_several([pair])
 
 
 @points(1)

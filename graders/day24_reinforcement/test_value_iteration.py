@@ -43,6 +43,16 @@ def stay(rewards: torch.Tensor) -> Mdp:
     return transitions, torch.stack([rewards, rewards - 1], dim=1)
 
 
+def tempting(gen: torch.Generator) -> Mdp:
+    """Return an MDP in which action 0 of state 0 pays at once, and action 1 leads where 3 is paid.
+
+    From gamma = 1/2 on action 1 is the better one, whatever is drawn.
+    """
+    transitions = torch.tensor([[[1, 0], [0, 1]], [[0, 1], [0, 1]]], dtype=torch.float64)
+    pay = float(torch.rand((), generator=gen, dtype=torch.float64))
+    return transitions, torch.tensor([[pay, 0.0], [3.0, 2.0]], dtype=torch.float64)
+
+
 def optimal(mdp: Mdp, gamma: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Return V*, [S], and Q*, [S, A], by policy iteration."""
     transitions, rewards = mdp
@@ -93,7 +103,8 @@ def assert_refused(student: Student, arguments: tuple[Any, ...], what: str) -> N
 @points(2)
 def test_values_and_policy_are_optimal(student: Student, gen: torch.Generator) -> None:
     """With a small tolerance the values solve Bellman's equation and the policy is the best one."""
-    cases = [(draw_mdp(gen, *size), draw_gamma(gen, 0.6, 0.9)) for size in (*SIZES, SIZES[0])]
+    mdps = [*(draw_mdp(gen, *size) for size in (*SIZES, SIZES[0])), tempting(gen)]
+    cases = [(mdp, draw_gamma(gen, 0.6, 0.9)) for mdp in mdps]
     # New numbers in an old shape, and old numbers after new ones: no call may remember another.
     for mdp, gamma in [*cases, cases[0]]:
         assert_within(student, mdp, gamma, 1e-7)
@@ -239,7 +250,7 @@ def test_transitions_must_be_probabilities(student: Student, gen: torch.Generato
             return other
 
         row = transitions[state, action]
-        for factor in (1.000003, 0.999997, 1.0001, 0.9999, 0.0, 2.0):
+        for factor in (1.0000015, 0.9999985, 1.000003, 0.999997, 1.0001, 0.9999, 0.0, 2.0):
             what = "probabilities that do not add up to 1"
             assert_refused(student, (changed(row * factor), rewards, gamma, 1e-6), what)
         for below in (2.0, 1e-8):

@@ -69,7 +69,7 @@ def rope(x: Tensor, positions: Tensor, theta: float) -> Tensor:
         raise ValueError(f"`theta` must be positive, not {theta}")
     angles = _angles(positions, x.shape[-1], theta)  # [..., T, D/2]
     cos, sin = angles.cos(), angles.sin()
-    even, odd = x[..., 0::2], x[..., 1::2]  # [..., T, D/2] each
+    even, odd = x[..., ::2], x[..., 1::2]  # [..., T, D/2] each
     # The angles bring their float64 into the products, whatever the dtype of x.
     pairs = torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1)
     return pairs.flatten(-2).to(x.dtype)  # [..., T, D/2, 2] -> [..., T, D]
@@ -120,4 +120,4 @@ def _angles(positions: Tensor, dim: int, base: float) -> Tensor:
         raise ValueError(f"features come in pairs: D must be positive and even, not {dim}")
     # float32 has seven digits: at position 100,000 five of them stand before the point.
     exponents = torch.arange(0, dim, 2, dtype=torch.float64, device=positions.device) / dim
-    return positions.double().unsqueeze(-1) * base**-exponents
+    return positions.unsqueeze(-1) * base**-exponents

@@ -92,7 +92,7 @@ def _check(transitions: Tensor, rewards: Tensor) -> None:
         raise ValueError("there must be at least one state and one action")
     totals = transitions.sum(dim=2)  # [S, A]
     # Asked this way round because NaN fails every comparison.
-    if not bool((transitions >= 0).all() and ((totals - 1).abs() <= _SUM_ERROR).all()):
+    if not ((transitions >= 0).all() and ((totals - 1).abs() <= _SUM_ERROR).all()):
         raise ValueError(
             "`transitions` must hold probabilities that add up to 1 over the last axis"
         )

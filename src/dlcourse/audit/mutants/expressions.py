@@ -104,6 +104,8 @@ _SYMMETRIC: Final = frozenset(
         "result_type",
     }
 )
+# Methods that are given two axes, in either order.
+_EXCHANGES: Final = frozenset({"swapaxes", "swapdims", "transpose"})
 _TURNS: Final = frozenset({"T", "mT", "H", "mH"})
 
 
@@ -185,6 +187,8 @@ def arguments(node: ast.expr) -> Iterator[Change]:
         return
     match node.args:
         case [ast.Starred(), *_] | [_, ast.Starred(), *_]:
+            pass
+        case [_, _] if _name(node.func) in _EXCHANGES:
             pass
         case [first, second, *rest] if _name(node.func) not in _SYMMETRIC:
             yield "arguments swapped", ast.Call(node.func, [second, first, *rest], node.keywords)
