@@ -227,6 +227,12 @@ def test_symmetric_sums_are_exact(
     case[W_Q][:, :2] -= torch.tensor([1, 2], dtype=torch.int8, device=device)  # what is left
     case[X_ZERO], case[W_ZERO] = (torch.zeros_like(case[k]) for k in (X_ZERO, W_ZERO))
     assert_exact(student, case)
+    # 3m * n and m * 3n are equal, but not once 3m and m have been scaled and rounded.
+    m, n = (torch.randint(37, 43, (rows, half), generator=gen, dtype=torch.int8) for rows in (3, 5))
+    case[X_Q] = torch.cat([3 * m, m[:, order]], dim=1).to(device)
+    case[W_Q] = torch.cat([n, -3 * n[:, order]], dim=1).to(device)
+    case[W_Q][:, :2] -= torch.tensor([1, 2], dtype=torch.int8, device=device)
+    assert_exact(student, case)
 
 
 @points(2)

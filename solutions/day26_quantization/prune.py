@@ -63,7 +63,7 @@ def prune(params: list[nn.Parameter], sparsity: float, scope: str) -> list[Tenso
     groups = [[p] for p in params] if scope == "local" else [params]
     for group in groups:
         _zero_smallest(group, sparsity)
-    return [p.detach() != 0 for p in params]
+    return [p != 0 for p in params]
 
 
 def keep_pruned(

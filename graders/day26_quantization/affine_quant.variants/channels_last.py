@@ -39,7 +39,7 @@ def quant(
         zero_point = torch.zeros(len(scale), dtype=torch.int32, device=x.device)
     else:
         zero_point = (least + torch.round(-low / scale)).int()
-    q = torch.minimum(steps + zero_point, steps.new_tensor(least + levels))
+    q = (steps + zero_point).clamp(least, least + levels)
     return q.to(torch.int8).transpose(axis, -1).contiguous(), scale, zero_point
 
 

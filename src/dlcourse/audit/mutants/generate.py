@@ -154,14 +154,12 @@ def _is_judged(slot: Slot) -> bool:
 
 
 def _is_said(node: ast.AST) -> bool:
-    """Whether code speaks to readers and type checkers, or asserts what holds anyway."""
+    """Whether code speaks to readers and type checkers alone."""
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Assert() | ast.JoinedStr():
             return True
         case ast.If(test=test):
             return ast.unparse(test).endswith("TYPE_CHECKING")
-        case ast.keyword(arg="strict"):
-            return True
         case ast.Assign():
             return _is_type(node)
     return False
