@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dlcourse.audit.matrix import to_html
 from dlcourse.audit.model import AuditReport, ExerciseAudit, Figures, Finding, Survivor
-from dlcourse.audit.table import AuditTable, write_findings
+from dlcourse.audit.table import AuditTable, write_end
 from dlcourse.grading.report import Environment
 from dlcourse.reports.page import Page
 
@@ -47,7 +47,7 @@ def printed(document: AuditReport) -> str:
     table = AuditTable(page, 10)
     for audit in document.exercises:
         table.finished(audit)
-    write_findings(page, document)
+    write_end(page, document)
     return stream.getvalue()
 
 
@@ -58,9 +58,10 @@ def test_table_has_a_row_of_figures() -> None:
 
 
 def test_findings_stand_on_one_line_each() -> None:
-    """A finding is one line with file, line, problem and remedy, however wide the terminal."""
-    lines = printed(report(RED)).splitlines()
-    assert "graders/day01/a.toml:7: the <mistake> `x` passes: mend" in lines
+    """A finding is one line with file, line, problem and remedy, below its exercise's row."""
+    lines = printed(report(RED, GREEN)).splitlines()
+    assert lines[1] == "graders/day01/a.toml:7: the <mistake> `x` passes: mend"
+    assert lines[2].startswith("scaled")
     assert "1 finding to mend." in lines
 
 

@@ -59,7 +59,7 @@ class AuditTable:
         """Say nothing: the row comes with the figures."""
 
     def finished(self, audit: ExerciseAudit) -> None:
-        """Write the row of one exercise."""
+        """Write the row of one exercise, and below it what is to be mended, a line each."""
         figures = audit.figures
         right = f"{1 + figures.variants}x{figures.seeds}"
         mutants = f"{figures.killed}/{figures.mutants}"
@@ -81,14 +81,15 @@ class AuditTable:
         )
         name = Span(audit.exercise.ljust(self.width), "bold")
         self.page.write_whole(Line((name, Span(cells), verdict)))
+        for finding in audit.findings:
+            self.page.write_whole(_line(finding))
 
 
-def write_findings(page: Page, report: AuditReport) -> None:
-    """Write what is to be mended, one line each, and the totals."""
-    findings = [*report.stale, *(one for audit in report.exercises for one in audit.findings)]
-    if findings:
+def write_end(page: Page, report: AuditReport) -> None:
+    """Write what is to be mended beyond single exercises, one line each, and the totals."""
+    if report.stale:
         page.blank()
-    for finding in findings:
+    for finding in report.stale:
         page.write_whole(_line(finding))
     page.blank()
     for line in _totals(report):

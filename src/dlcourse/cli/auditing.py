@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dlcourse.audit.audit import AuditRequest, run_audit
 from dlcourse.audit.lock import FILE, read_lock, stale
 from dlcourse.audit.sample import in_turn
-from dlcourse.audit.table import AuditTable, write_findings
+from dlcourse.audit.table import AuditTable, write_end
 from dlcourse.cli.output import open_output, write_document
 from dlcourse.course import find_course, load_course
 from dlcourse.errors import CourseError, UsageError
@@ -88,7 +88,7 @@ def _printed(request: AuditRequest, *, as_json: bool) -> AuditReport:
         return report
     page = Page(open_output())
     report = run_audit(request, AuditTable.over(page, request.exercises))
-    write_findings(page, report)
+    write_end(page, report)
     return report
 
 
