@@ -286,7 +286,9 @@ def assert_training(
     found = train(student, [w.clone() for w in weights], gradients, plan)
     due = expected_history(weights, gradients, plan)
     for step, (actual, right) in enumerate(zip(found["history"], due, strict=True)):
-        assert_values_match(actual, right, what=f"the weights after step {step + 1}")
+        # A weight near 0 may be what is left of large steps.
+        what = f"the weights after step {step + 1}"
+        assert_values_match(actual, right, scale=8.0, what=what)
         for mine, theirs in zip(actual, right, strict=True):
             if bool((mine[theirs == 0] != 0).any()):
                 pytest.fail(f"A pruned weight is not exactly 0 after step {step + 1}.")
