@@ -380,7 +380,8 @@ def test_inputs_of_any_strides_are_left_as_they_are(
         for place, (_, tensors, eps) in enumerate(cases):
             case = (name, tuple(strided(tensor)[place][1] for tensor in tensors), eps)
             assert_pure(getattr(student, name), *case[1], eps)
-            assert_value(student, case)
+            # A row of equal numbers, as an expanded one is, is centred to mere rounding.
+            assert_value(student, case, scale=8.0)
             if tensors[0].dtype is torch.float64:
                 assert_gradients(student, case, upstream)
 

@@ -42,11 +42,13 @@ def draw_gamma(gen: torch.Generator) -> float:
     return 0.4 + 0.55 * float(torch.rand((), generator=gen, dtype=torch.float64))
 
 
-def assert_returns(student: Student, r: torch.Tensor, gamma: float, c: float = 8.0) -> None:
-    """Assert that the returns are right, in the dtype of r."""
+def assert_returns(
+    student: Student, r: torch.Tensor, gamma: float, c: float = 8.0, scale: float = 16.0
+) -> None:
+    """Assert that the returns are right, in the dtype of r; rewards of a few units may cancel."""
     found = student.returns(r, gamma)
     due = expected(r, gamma)
-    assert_values_match(found, due, dtype=r.dtype, scale=2.0, c=c, what="G", inputs=(r,))
+    assert_values_match(found, due, dtype=r.dtype, scale=scale, c=c, what="G", inputs=(r,))
 
 
 @in_worker
@@ -190,7 +192,7 @@ def test_half_precision_is_summed_in_float32(student: Student, gen: torch.Genera
     r = 0.5 + torch.rand(400, generator=gen, dtype=torch.float64)
     for dtype in (torch.bfloat16, torch.float16):
         for gamma in (1.0, 0.99):
-            assert_returns(student, r.to(dtype), gamma, c=1.0)
+            assert_returns(student, r.to(dtype), gamma, c=1.0, scale=2.0)
 
 
 @fresh  # what an earlier call left behind would hide what this one changes
