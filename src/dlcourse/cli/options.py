@@ -78,6 +78,24 @@ class AuditOptions:
     html: Path | None
 
 
+@dataclass(frozen=True)
+class GradeOptions:
+    """What was typed after `dlcourse grade`."""
+
+    submissions: Path
+    names: tuple[str, ...]
+    course: Path | None
+    gradebook: str
+    roster: Path | None
+    layout: str | None
+    jobs: int | None
+    regrade: bool
+    accept: bool
+    required: Tier
+    seed: int | None
+    dry_run: bool
+
+
 def _test_name(typed: str) -> str:
     classes, colons, name = typed.rpartition("::")
     return f"{classes}{colons}test_{name.removeprefix('test_')}"
