@@ -40,10 +40,13 @@ def add(
         "moment": _moment(submitted_at, origin),
         "seen_at": datetime.now(UTC),
     }
-    insertion = students.insert_for(connection, _TABLE).values(values)
-    connection.execute(insertion.on_conflict_do_nothing(index_elements=_KEY))
-    same = [_TABLE.c[name] == values[name] for name in _KEY]
-    return _attempt(connection.execute(_joined().where(*same)).one())
+    same = _joined().where(*(_TABLE.c[name] == values[name] for name in _KEY))
+    found = connection.execute(same).one_or_none()
+    if found is None:
+        insertion = students.insert_for(connection, _TABLE).values(values)
+        connection.execute(insertion.on_conflict_do_nothing(index_elements=_KEY))
+        found = connection.execute(same).one()
+    return _attempt(found)
 
 
 def find(

@@ -45,9 +45,11 @@ def every(connection: Connection) -> tuple[Student, ...]:
 
 def id_of(connection: Connection, key: str) -> int:
     """Return a student's row, made if there is none: a submission alone makes a student."""
-    insertion = insert_for(connection, _TABLE).values(key=key)
-    connection.execute(insertion.on_conflict_do_nothing(index_elements=["key"]))
-    found: int = connection.execute(select(_TABLE.c.id).where(_TABLE.c.key == key)).scalar_one()
+    if _id(connection, key) is None:
+        insertion = insert_for(connection, _TABLE).values(key=key)
+        connection.execute(insertion.on_conflict_do_nothing(index_elements=["key"]))
+    found = _id(connection, key)
+    assert found is not None, "a student who was just added is there"
     return found
 
 
@@ -57,13 +59,17 @@ def known_id(connection: Connection, key: str, shown: str) -> int:
     Raises:
         UsageError: the gradebook `shown` knows no such student.
     """
-    found = connection.execute(select(_TABLE.c.id).where(_TABLE.c.key == key)).scalar()
+    found = _id(connection, key)
     if found is None:
         keys = connection.execute(select(_TABLE.c.key)).scalars()
         near = nearest(key, list(keys))
         remedy = f"did you mean `{near}`?" if near else "grade that student first."
         raise UsageError(f"`{key}` is no student in `{shown}`: {remedy}")
-    return int(found)
+    return found
+
+
+def _id(connection: Connection, key: str) -> int | None:
+    return connection.execute(select(_TABLE.c.id).where(_TABLE.c.key == key)).scalar()
 
 
 def _row(student: Student) -> dict[str, str | None]:
