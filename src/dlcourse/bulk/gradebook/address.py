@@ -53,7 +53,7 @@ def _file(name: str) -> Address:
 def _server(scheme: str, text: str) -> Address:
     # What could not be read is not shown: a password stands somewhere in it.
     try:
-        url = make_url(text).set(drivername="postgresql+psycopg")
+        url = _hidden(make_url(text)).set(drivername="postgresql+psycopg")
         shown = _shown(url)
     except (ArgumentError, ValueError):
         raise UsageError(
@@ -61,6 +61,14 @@ def _server(scheme: str, text: str) -> Address:
             " `postgresql://USER@HOST/DATABASE`."
         ) from None
     return Address(shown, url=url)
+
+
+def _hidden(url: URL) -> URL:
+    # A password among a URL's options works as well, but SQLAlchemy would show it.
+    password = url.query.get("password")
+    if not isinstance(password, str):
+        return url
+    return url.set(password=password).difference_update_query(["password"])
 
 
 def _shown(url: URL) -> str:

@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from dlcourse.errors import CourseError, DlcourseError, UnavailableError, UsageError
 
@@ -125,14 +125,6 @@ def told(shown: str) -> Iterator[None]:
         raise known from None
 
 
-def lost(shown: str) -> UnavailableError:
-    """Return what is said of a server that went away in the middle of the work."""
-    return UnavailableError(
-        f"the server of `{shown}` went away: start again when it is back; what was recorded is"
-        " kept, and nothing is half-written."
-    )
-
-
 def unreachable(error: DBAPIError, shown: str) -> DlcourseError:
     """Return what is said when no connection to a server came about."""
     said = _first_line(error)
@@ -147,10 +139,20 @@ def unreachable(error: DBAPIError, shown: str) -> DlcourseError:
 def _known(error: DBAPIError, shown: str) -> DlcourseError | None:
     if isinstance(error.orig, sqlite3.Error):
         return _sqlite(error.orig, shown)
-    if error.connection_invalidated:
-        return lost(shown)
-    kind, sentence = _POSTGRESQL.get(getattr(error.orig, "sqlstate", None) or "", (None, ""))
+    state = getattr(error.orig, "sqlstate", None)
+    # Without a state, the server itself said nothing: it could not be reached once more.
+    if error.connection_invalidated or (isinstance(error, OperationalError) and state is None):
+        return _lost(shown)
+    kind, sentence = _POSTGRESQL.get(state or "", (None, ""))
     return kind(sentence.format(shown=shown)) if kind else None
+
+
+def _lost(shown: str) -> UnavailableError:
+    """Return what is said of a server that went away in the middle of the work."""
+    return UnavailableError(
+        f"the server of `{shown}` went away: start again when it is back; what was recorded is"
+        " kept, and nothing is half-written."
+    )
 
 
 def _sqlite(error: sqlite3.Error, shown: str) -> DlcourseError | None:
