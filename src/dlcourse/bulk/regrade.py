@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dlcourse.grading.report import ExerciseReport, Outcome
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from dlcourse.bulk.gradebook import Attempt, Gradebook, Result
+    from dlcourse.grading.report import ExerciseReport, Outcome
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ class _Plan:
             origin=submission.origin,
         )
         mark = self._due(attempt, exercise, self._keys[exercise.name](content))
-        return mark and Task(exercise, sources, refusal, mark)
+        return None if mark is None else Task(exercise, sources, refusal, mark)
 
     def _due(self, attempt: Attempt, exercise: Exercise, key: str) -> _Mark | None:
         """What an attempt is to be graded for; None where the gradebook has what is needed."""
@@ -175,11 +175,11 @@ class _Plan:
         if known is not None:
             self.listener.done(Step.KEPT, attempt.student, exercise, known.report)
             return None
-        is_new = counting is None or not _is_verdict(counting)
-        if not is_new and not self.request.regrade:
+        is_judged = counting is not None and _is_verdict(counting)
+        if counting is not None and is_judged and not self.request.regrade:
             self.listener.done(Step.OUTDATED, attempt.student, exercise, counting.report)
             return None
-        mark = _Mark(attempt, key, proposed=not is_new)
+        mark = _Mark(attempt, key, proposed=is_judged)
         twin = self.book.result_for(key)
         if twin is None or not _is_verdict(twin):
             return mark

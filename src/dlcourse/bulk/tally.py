@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from dlcourse.bulk.run import Step
 from dlcourse.grading.report import Outcome
 
 if TYPE_CHECKING:
+    from dlcourse.bulk.run import Step
     from dlcourse.course import Exercise
     from dlcourse.grading.report import ExerciseReport
+
+_MOST_REFUSED: Final = 1000
 
 
 @dataclass
@@ -36,7 +38,7 @@ class ExerciseTally:
     def add(self, report: ExerciseReport) -> None:
         """Count one report."""
         self.broken += any(test.outcome is Outcome.BROKEN for test in report.tests)
-        self.unread += report.versions.submission is None
+        self.unread += _is_unread(report)
         if report.score is not None:
             self.judged += 1
             self.scores += report.score
@@ -45,17 +47,26 @@ class ExerciseTally:
 
 @dataclass
 class Tally:
-    """Counts steps, and what became of each exercise."""
+    """Counts steps, and what became of each exercise.
+
+    `refused` holds, in order, students with a sentence on what of theirs could not be read.
+    """
 
     steps: Counter[Step] = field(default_factory=Counter)
     exercises: dict[str, ExerciseTally] = field(default_factory=dict)
+    refused: dict[tuple[str, str], None] = field(default_factory=dict)
 
-    def add(self, step: Step, exercise: Exercise, report: ExerciseReport | None) -> None:
+    def add(
+        self, step: Step, student: str, exercise: Exercise, report: ExerciseReport | None
+    ) -> None:
         """Count one exercise of one submission."""
         self.steps[step] += 1
         tally = self.exercises.setdefault(exercise.name, ExerciseTally())
-        if report is not None:
-            tally.add(report)
+        if report is None:
+            return
+        tally.add(report)
+        if _is_unread(report) and report.problem and len(self.refused) < _MOST_REFUSED:
+            self.refused[student, report.problem] = None
 
     @property
     def done(self) -> int:
@@ -71,3 +82,8 @@ class Tally:
     def broken(self) -> int:
         """How many of them the grader itself was broken over."""
         return sum(one.broken for one in self.exercises.values())
+
+
+def _is_unread(report: ExerciseReport) -> bool:
+    """Whether the files could not be read, or were refused."""
+    return report.versions.submission is None

@@ -67,7 +67,7 @@ class ClassProgress:
         self, step: Step, student: str, exercise: Exercise, report: ExerciseReport | None
     ) -> None:
         """One is done."""
-        self.tally.add(step, exercise, report)
+        self.tally.add(step, student, exercise, report)
         if self._live is not None:
             self._live.update(Text(self._line()))
         elif self._clock() - self._told >= _EVERY:
