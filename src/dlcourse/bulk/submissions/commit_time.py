@@ -36,6 +36,7 @@ _MAX_HEADER: Final = 16
 # What dulwich raises on an index or a commit that is damaged.
 _DAMAGED: Final = (
     AssertionError,
+    AttributeError,
     ChecksumMismatch,
     IndexError,
     KeyError,
@@ -43,6 +44,7 @@ _DAMAGED: Final = (
     OSError,
     OverflowError,
     StructError,
+    TypeError,
     ValueError,
 )
 
