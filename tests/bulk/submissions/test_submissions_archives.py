@@ -5,12 +5,16 @@ from __future__ import annotations
 import resource
 import struct
 import time
+from contextlib import suppress
+from io import BytesIO
 from pathlib import Path, PurePosixPath
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
-from zips import Entry, crafted, tree, zipped
+from zips import Entry, crafted, tree, widened, zipped
 
 from dlcourse.bulk.submissions import Submission, find_submissions
+from dlcourse.errors import UsageError
 from dlcourse.sandbox.files import Unreadable
 
 _AGAIN = "make it again from the plain files"
@@ -47,6 +51,7 @@ _ENTRIES = {
     "a dot": (Entry(b"./"), "`.` has no name"),
     "a long part": (Entry(b"x" * 256), f"`{'x' * 120}…` has too long a name"),
     "a long path": (Entry(b"/".join([b"xy"] * 1400)), f"`{'xy/' * 40}…` has too long a name"),
+    "a deep path": (Entry(b"d/" * 32 + b"x.py"), f"`{'d/' * 32}x.py` lies too deep"),
     "no UTF-8": (
         Entry(b"x\xff.py", flags=1 << 11),
         "`x\\xff.py` has a name that is not the UTF-8 that it claims to be",
@@ -246,6 +251,50 @@ def test_a_hundred_thousand_entries_are_refused(tmp_path: Path) -> None:
     assert ada.problem == refused("it holds 100,000 entries, more than 10,000")
 
 
+def test_long_deep_names_take_no_time(tmp_path: Path) -> None:
+    """Thousands of names of thousands of folders each are refused without following them all."""
+    deep = [Entry(b"%d/" % number + b"d/" * 2000 + b"x.py") for number in range(2_400)]
+    began = time.process_time()
+    ada = handed_in(tmp_path, crafted(deep))
+    assert ada.problem is not None
+    assert "lies too deep" in ada.problem
+    assert time.process_time() - began < 20
+
+
+def test_the_larger_form_of_the_end_is_read(tmp_path: Path) -> None:
+    """Archives that tell numbers in 64 bits, as some programs always do, are read."""
+    wide = crafted([Entry(b"a.py", b"x = 1", wide=True), Entry(b"b.py", b"x", 8, wide=True)])
+    for archive in (wide, widened(wide), widened(crafted([_GOOD]))):
+        ada = handed_in(tmp_path, archive)
+        assert ada.problem is None
+        assert ada.read(ada.paths()[0]) == b"x = 1"
+    for place in range(len(wide), len(widened(wide)) - 22):
+        spoiled = bytearray(widened(wide))
+        spoiled[place] ^= 0xFF
+        for path in handed_in(tmp_path, bytes(spoiled)).paths():
+            assert path in {PurePosixPath("a.py"), PurePosixPath("b.py")}
+
+
+def test_an_archive_written_in_one_go_is_read(tmp_path: Path) -> None:
+    """A program that cannot go back tells sizes after the data, and they are found all the same."""
+
+    class Stream(BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def tell(self) -> int:
+            raise OSError
+
+    stream = Stream()
+    with ZipFile(stream, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("a/", "")
+        archive.writestr("a/ppo_loss.py", "x = 1")
+        archive.writestr("b.py", "x = 2")
+    ada = handed_in(tmp_path, stream.getvalue())
+    assert ada.problem is None
+    assert [ada.read(path) for path in ada.paths()] == [b"x = 1", b"x = 2"]
+
+
 def test_a_large_source_is_refused(tmp_path: Path) -> None:
     """A source of 256 KiB is read, and one byte more is not."""
     full, over = "#" * (256 << 10), "#" * ((256 << 10) + 1)
@@ -353,6 +402,33 @@ def test_a_bad_entry_of_a_class_costs_one_student(tmp_path: Path) -> None:
     assert zoe.problem is not None
     assert "its entry `zoe.zip` is encrypted" in zoe.problem
     assert found.ignored == (("../../root.py", "an entry that leads out of the archive"),)
+
+
+def test_a_folder_of_too_many_entries_in_a_class_is_refused(tmp_path: Path) -> None:
+    """In a class's archive each student has the room that an archive of their own would have."""
+    path = tmp_path / "class.zip"
+    many = [Entry(b"ada/%d" % number) for number in range(10_001)]
+    path.write_bytes(crafted([*many, Entry(b"ben/a.py")]))
+    ada, ben = find_submissions(path).submissions
+    assert ada.problem == f"`{path}/ada` holds more than 10,000 entries: hand in source code only"
+    assert ben.problem is None
+
+
+def test_no_damage_to_a_class_is_an_exception(tmp_path: Path) -> None:
+    """Each byte of a class's archive is spoiled: it is refused, or its students are read."""
+    path = tmp_path / "class.zip"
+    inner = crafted([Entry(b"a.py", b"x = 1")])
+    whole = crafted([Entry(b"ada/a.py", b"x = 1", method=8), Entry(b"ben.zip", inner)])
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        submissions: tuple[Submission, ...] = ()
+        with suppress(UsageError):
+            submissions = find_submissions(path).submissions
+        for one in submissions:
+            assert one.problem is None or one.problem.isprintable()
+            for inside in one.paths():
+                with suppress(Unreadable):
+                    assert one.read(inside) == b"x = 1"
 
 
 def test_an_archive_that_changes_is_told(tmp_path: Path) -> None:
