@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tracemalloc
 import zlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -209,7 +210,12 @@ def test_a_commit_that_unpacks_without_end_has_no_time(tmp_path: Path) -> None:
     """A commit of a hundred mebibytes of zeros is given up after the first."""
     ada = repository(tmp_path / "ada")
     _replaced(_commit_file(ada), zlib.compress(b"commit 104857600\0" + b"\0" * (100 << 20)))
-    assert time_of(tmp_path) is None
+    tracemalloc.start()
+    try:
+        assert time_of(tmp_path) is None
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_commit_under_another_name_has_no_time(tmp_path: Path) -> None:

@@ -187,10 +187,14 @@ def test_folders_are_entered_twelve_deep(tmp_path: Path) -> None:
 
 def test_no_descriptor_stays_open(tmp_path: Path) -> None:
     """Reading and refusing leave as many files open as before."""
-    tree(tmp_path, {"ada/x/a.py": "", "ben/b.py": ""})
+    tree(tmp_path, {"ada/x/a.py": "", "ben/b.py": "", "ben/c.py": ""})
     (tmp_path / "ada/link").symlink_to("x")
     before = _open_files()
     for one in find_submissions(tmp_path).submissions:
+        assert one.problem is None
+        if one.student == "ben":
+            (tmp_path / "ben/c.py").unlink()
+            os.mkfifo(tmp_path / "ben/c.py")
         for path in (*one.paths(), PurePosixPath("link/a.py"), PurePosixPath("gone.py")):
             try:
                 one.read(path)
