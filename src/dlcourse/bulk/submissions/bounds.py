@@ -21,6 +21,9 @@ MAX_DIRECTORY_ENTRY: Final = 1 << 10
 MAX_LOOKED_AT: Final = 20_000
 MAX_DEPTH: Final = 12
 
+# An archive's entries may lie deeper, but each folder above each costs a comparison.
+MAX_ENTRY_DEPTH: Final = 32
+
 # What Linux allows for a name and for a path, in bytes.
 MAX_NAME: Final = 255
 MAX_PATH: Final = 4096

@@ -36,6 +36,7 @@ _MAX_HEADER: Final = 16
 # What dulwich raises on an index or a commit that is damaged.
 _DAMAGED: Final = (
     AssertionError,
+    AttributeError,
     ChecksumMismatch,
     IndexError,
     KeyError,
@@ -43,6 +44,7 @@ _DAMAGED: Final = (
     OSError,
     OverflowError,
     StructError,
+    TypeError,
     ValueError,
 )
 
@@ -68,6 +70,7 @@ def last_commit(tree: Tree) -> datetime | None:
 
 def _commit_time(raw: bytes, sha: bytes) -> datetime | None:
     try:
+        # Its name follows from its kind, length and content, and so proves all three.
         commit = Commit.from_raw_string(_COMMIT, raw)
         if not isinstance(commit, Commit) or commit.id != sha:
             return None
@@ -109,8 +112,7 @@ def _loose(git: Tree, sha: bytes) -> bytes | None:
     """Return a commit that lies in a file of its own."""
     name = sha.decode()
     data = _inflated(_content(git, f"objects/{name[:2]}/{name[2:]}", MAX_GIT_OBJECT))
-    header, _, raw = data.partition(b"\0")
-    return raw if header == b"commit %d" % len(raw) else None
+    return data.partition(b"\0")[2] or None
 
 
 def _packed(git: Tree, sha: bytes) -> Iterator[bytes]:
@@ -145,14 +147,10 @@ def _at(folder: Tree, pack: PurePosixPath, offset: int) -> bytes | None:
             data = file.read(_MAX_HEADER + MAX_GIT_OBJECT)
     except (OSError, OverflowError, Unreadable, ValueError):
         return None
-    size, shift = 0, 4
     for place, byte in enumerate(data[:_MAX_HEADER]):
-        # The first byte holds the kind and four bits of the size, the others seven bits each.
-        size |= (byte & 0x0F) if place == 0 else (byte & 0x7F) << shift
-        shift += 7 if place else 0
-        if byte < 0x80:  # noqa: PLR2004 - the highest bit says that another byte follows
-            raw = _inflated(data[place + 1 :])
-            return raw if data[0] >> 4 & 7 == _COMMIT and len(raw) == size else None
+        # Kind and size come first; the highest bit of a byte says that another one follows.
+        if byte < 0x80:  # noqa: PLR2004 - the highest bit, as a number
+            return _inflated(data[place + 1 :]) if data[0] >> 4 & 7 == _COMMIT else None
     return None
 
 

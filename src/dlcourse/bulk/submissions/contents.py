@@ -28,12 +28,14 @@ class Part:
     """A piece of a submission, which appears at `at` in it.
 
     It is all of `tree`, or with `file` that file of it, which is unpacked if it is a zip archive.
+    What is `odd` is neither file nor folder: it is opened for the sentence that refuses it.
     """
 
     tree: Tree
     file: PurePosixPath | None = None
     at: PurePosixPath = _NOTHING
     shown: str = ""
+    odd: bool = False
 
 
 @dataclass
@@ -71,6 +73,9 @@ def gathered(parts: Iterable[Part]) -> Contents:
         try:
             if part.file is None:
                 _add_tree(contents, part.tree, part.at, 0)
+            elif part.odd:
+                with part.tree.opened(part.file):
+                    pass
             else:
                 _add_file(contents, part.tree, part.file, part.at, 0, part.shown)
         except Unreadable as unreadable:

@@ -76,10 +76,11 @@ class FolderTree:
         """Open a regular file; raises Unreadable for anything else."""
         with self._folder(path.parent) as folder:
             fd = self._open(path, _FILE, folder)
+        mode = os.fstat(fd).st_mode
+        if not stat.S_ISREG(mode):
+            os.close(fd)
+            raise Unreadable(self._refusal(path, mode))
         with os.fdopen(fd, "rb") as file:
-            mode = os.fstat(fd).st_mode
-            if not stat.S_ISREG(mode):
-                raise Unreadable(self._refusal(path, mode))
             yield file
 
     @contextmanager

@@ -22,7 +22,9 @@ class GitHub:
         """Return the reason if most folders are clones."""
         folders = [child for child in top.work if child.kind == "folder"]
         clones = _clones(top)
-        if not most(len(clones), len(folders)):
+        # One clone in the only folder is more likely a student's folder with a clone in it.
+        lonely = len(clones) == 1 and top.where.parts and not top.where.name.endswith(_ALL)
+        if lonely or not most(len(clones), len(folders)):
             return None
         prefix = _prefix(top, clones)
         some = "every folder is" if len(clones) == len(folders) else "most folders are"

@@ -47,9 +47,10 @@ class Top:
     def part(self, child: Child, *, at: str = "") -> Part:
         """Return a folder or a file at the top as a part of a submission, which appears at `at`."""
         place = PurePosixPath(at)
-        if child.kind == "file" or is_zip(child):
-            return Part(self.tree, PurePosixPath(child.name), place, self.origin(child.name))
-        return Part(self.tree.below(child.name), None, place)
+        if child.kind == "folder":
+            return Part(self.tree.below(child.name), None, place)
+        odd = child.kind == "odd"
+        return Part(self.tree, PurePosixPath(child.name), place, self.origin(child.name), odd)
 
 
 @dataclass
@@ -88,6 +89,8 @@ def ignored_reason(child: Child) -> str:
     """Return why something at the top that no layout took is no submission."""
     if is_junk(child.name):
         return "left behind by a program"
+    if child.kind == "folder" and child.name.startswith("."):
+        return "a hidden folder"
     if child.kind == "folder":
         return "a folder that no student's submission is named like"
     if child.kind == "odd":

@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from dlcourse.bulk.submissions.bounds import MAX_ARCHIVE, MAX_NAME, MAX_PATH
+from dlcourse.bulk.submissions.bounds import (
+    MAX_ARCHIVE,
+    MAX_ENTRY_DEPTH,
+    MAX_NAME,
+    MAX_PATH,
+)
 from dlcourse.bulk.submissions.naming import folded, is_junk, shown_name
 
 if TYPE_CHECKING:
@@ -54,6 +59,8 @@ def sorted_out(records: Iterable[Record]) -> Entries:
         if problem is None and any(is_junk(part) for part in path.parts):
             continue
         is_folder = name.endswith("/") or stat.S_ISDIR(record.mode)
+        if problem is None and len(path.parts) > MAX_ENTRY_DEPTH:
+            problem = "lies too deep"
         problem = problem or _content_problem(record, is_folder=is_folder)
         if problem is not None:
             entries.refused.append((path, problem))

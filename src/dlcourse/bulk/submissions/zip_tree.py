@@ -72,7 +72,9 @@ class ZipTree:
         for path, problem in self._entries.refused:
             raise Unreadable(_refusal(self._shown, f"its entry `{shown_name(path)}` {problem}"))
         if len(self._entries.files) > MAX_ENTRIES:
-            raise Unreadable(f"`{self._shown}` holds more than {MAX_ENTRIES:,} entries")
+            raise Unreadable(
+                f"`{self._shown}` holds more than {MAX_ENTRIES:,} entries: hand in source code only"
+            )
         return Listing(files=sorted(self._entries.files))
 
     @contextmanager
