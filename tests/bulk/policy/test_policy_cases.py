@@ -120,7 +120,7 @@ def test_an_adjustment_is_told_with_what_it_changed() -> None:
 
 
 def test_points_need_no_attempt_where_the_exercise_is_known() -> None:
-    """Points are added where nothing was handed in, if the caller says what the exercise carries."""
+    """Points are added to nothing handed in, if the caller says what the exercise carries."""
     grade = Policy().score([], day=DAY, adjustments=[Adjusted(points=2)], points=8)
     assert grade.score == 0.25
 

@@ -20,7 +20,6 @@ _UNITS: Final = {
     "day": timedelta(days=1),
     "week": timedelta(weeks=1),
 }
-# A billion seconds is longer than any course: more digits are refused before they overflow.
 _PIECE: Final = re.compile(rf"([0-9]{{1,9}}(?:\.[0-9]{{1,9}})?) ?({'|'.join(_UNITS)})s?")
 _LENGTH: Final = re.compile(rf"{_PIECE.pattern}(?:,? {_PIECE.pattern})*")
 _LONGEST: Final = timedelta(days=3660)
@@ -31,10 +30,10 @@ def _duration(value: Any) -> timedelta:
     if not _LENGTH.fullmatch(text):
         raise refusal("is no length of time", 'write it like "15 minutes" or "1 day 12 hours"')
     pieces = _PIECE.findall(text)
-    length = sum((float(number) * _UNITS[unit] for number, unit in pieces), timedelta())
-    if length > _LONGEST:
+    seconds = sum(float(number) * _UNITS[unit].total_seconds() for number, unit in pieces)
+    if seconds > _LONGEST.total_seconds():
         raise refusal("is longer than ten years", "choose a shorter time")
-    return length
+    return timedelta(seconds=seconds)
 
 
 def _moment(value: Any) -> datetime:
