@@ -19,6 +19,10 @@ demo: $(READY) ## grade two example submissions: every way a test ends, and a wr
 test: $(READY) ## run the project's own tests
 	$(BIN)/python -m pytest
 
+.PHONY: test-postgres
+test-postgres: $(READY) ## run the tests that need a PostgreSQL server; says so if there is none
+	DLCOURSE_REQUIRE_POSTGRES=1 $(BIN)/python -m pytest -m postgres tests/bulk
+
 .PHONY: lint
 lint: $(READY) ## check style, format and types
 	$(BIN)/ruff check

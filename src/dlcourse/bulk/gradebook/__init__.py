@@ -15,6 +15,7 @@ from dlcourse.bulk.gradebook.records import (
     Student,
     Withdrawal,
 )
+from dlcourse.bulk.gradebook.scores import attempt_score
 
 __all__ = [
     "PATIENCE",
@@ -29,4 +30,5 @@ __all__ = [
     "State",
     "Student",
     "Withdrawal",
+    "attempt_score",
 ]
