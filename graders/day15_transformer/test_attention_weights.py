@@ -131,7 +131,10 @@ def test_gradients_reach_queries_and_keys(student: Student, gen: torch.Generator
     upstream = draw(gen, len(q), len(k))
     small = draw(gen, 2, 3).requires_grad_(), draw(gen, 4, 3).requires_grad_()
     f = student.attention_weights
-    assert_gradients_match(f, expected_weights, (q, k), upstream, reduction=8, names=NAMES)
+    # Where a query attends to one key alone, large terms cancel and leave next to nothing.
+    assert_gradients_match(
+        f, expected_weights, (q, k), upstream, reduction=8, scale=16.0, names=NAMES
+    )
     assert_gradcheck(f, small, names=NAMES, reference=expected_weights)
 
 

@@ -12,7 +12,16 @@ from typing import Any, TypeAlias
 import pytest
 import torch
 
-from dlcourse.testing import Student, assert_pure, assert_values_match, fresh, points, strided
+from dlcourse.testing import (
+    Mismatch,
+    Student,
+    assert_pure,
+    assert_values_match,
+    fresh,
+    points,
+    strided,
+)
+from dlcourse.testing.sketch import sketch_of
 
 Mdp: TypeAlias = tuple[torch.Tensor, torch.Tensor]  # transitions [S, A, S], rewards [S, A]
 
@@ -76,9 +85,11 @@ def assert_within(student: Student, mdp: Mdp, gamma: float, tol: float) -> None:
     slack = ROUNDING * (1 + float(q.abs().max()))
     far = ~((values - best).abs() <= tol + slack)
     if bool(far.any()):
-        pytest.fail(
+        # The sketch tells apart mistakes that are wrong at as many states.
+        raise Mismatch(
             f"`V` lies further than `tol` from the optimal values at {int(far.sum())} of "
-            f"{len(far)} states, with gamma = {gamma:.2f}."
+            f"{len(far)} states, with gamma = {gamma:.2f}.",
+            sketch=sketch_of(values),
         )
     if not bool(((policy >= 0) & (policy < q.shape[1])).all()):
         pytest.fail("`pi` holds a number that is no action.")

@@ -68,7 +68,7 @@ def expected_masks(weights: Weights, sparsity: float, scope: str) -> Weights:
         places = [
             (abs(v), k, i) for k in group for i, v in enumerate(weights[k].flatten().tolist())
         ]
-        for _, k, i in sorted(places)[: int(sparsity * len(places) + 0.5)]:
+        for _, k, i in sorted(places)[: round(sparsity * len(places))]:
             masks[k].view(-1)[i] = False
     return masks
 
@@ -216,7 +216,10 @@ def refuses_masks(student: Any, weights: list[torch.Tensor], missing: int) -> bo
 
 
 def plan_of(optimizer: str, prunings: dict[int, list[float]], **options: Any) -> dict[str, Any]:
-    """Return a plan for `train` that prunes all parameters."""
+    """Return a plan for `train` that prunes all parameters.
+
+    Shares have three digits, so that no share of so few weights lies halfway between two counts.
+    """
     plan = {"optimizer": optimizer, "options": options, "prune": prunings}
     return {**plan, "pruned": 3, "remove": -1, "closure": False}
 
@@ -286,7 +289,9 @@ def assert_training(
     found = train(student, [w.clone() for w in weights], gradients, plan)
     due = expected_history(weights, gradients, plan)
     for step, (actual, right) in enumerate(zip(found["history"], due, strict=True)):
-        assert_values_match(actual, right, what=f"the weights after step {step + 1}")
+        # A weight near 0 may be what is left of large steps.
+        what = f"the weights after step {step + 1}"
+        assert_values_match(actual, right, scale=8.0, what=what)
         for mine, theirs in zip(actual, right, strict=True):
             if bool((mine[theirs == 0] != 0).any()):
                 pytest.fail(f"A pruned weight is not exactly 0 after step {step + 1}.")
@@ -380,9 +385,9 @@ def test_masks_outlast_momentum(student: Student, gen: torch.Generator) -> None:
     """Steps of SGD with momentum, and of Adam, from before the pruning leave the zeros at 0."""
     weights, gradients = draw_training(gen)
     for plan in (
-        plan_of("SGD", {STEPS: [0.61]}, lr=0.3, momentum=0.9),
-        plan_of("SGD", {STEPS: [0.61]}, lr=0.3, momentum=0.9, nesterov=True, weight_decay=0.1),
-        plan_of("AdamW", {STEPS: [0.61]}, lr=0.3),
+        plan_of("SGD", {STEPS: [0.613]}, lr=0.3, momentum=0.9),
+        plan_of("SGD", {STEPS: [0.613]}, lr=0.3, momentum=0.9, nesterov=True, weight_decay=0.1),
+        plan_of("AdamW", {STEPS: [0.613]}, lr=0.3),
     ):
         assert_training(student, weights, gradients, plan)
 
@@ -393,8 +398,8 @@ def test_other_weights_are_stepped_as_ever(student: Student, gen: torch.Generato
     weights, gradients = draw_training(gen)
     weights[2][0] = 0  # these are 0 by chance, and not pruned
     for plan in (
-        plan_of("AdamW", {0: [0.55]}, lr=0.2),
-        plan_of("SGD", {1: [0.55]}, lr=0.2, momentum=0.5),
+        plan_of("AdamW", {0: [0.553]}, lr=0.2),
+        plan_of("SGD", {1: [0.553]}, lr=0.2, momentum=0.5),
     ):
         assert_training(student, weights, gradients, {**plan, "pruned": 2})
 
@@ -403,7 +408,7 @@ def test_other_weights_are_stepped_as_ever(student: Student, gen: torch.Generato
 def test_prunings_add_up(student: Student, gen: torch.Generator) -> None:
     """Pruning in stages, with training between, keeps the zeros of every stage."""
     weights, gradients = draw_training(gen)
-    plan = plan_of("SGD", {1: [0.31], 3: [0.52], 4: [0.77]}, lr=0.1, momentum=0.9)
+    plan = plan_of("SGD", {1: [0.311], 3: [0.521], 4: [0.773]}, lr=0.1, momentum=0.9)
     assert_training(student, weights, gradients, plan)
     assert_training(student, weights, gradients, {**plan, "closure": True})
 
@@ -447,7 +452,7 @@ def test_zeros_survive_infinite_steps(student: Student, gen: torch.Generator) ->
 def test_handle_lets_go(student: Student, gen: torch.Generator) -> None:
     """After `remove()` on each handle the optimizer moves pruned weights again."""
     weights, gradients = draw_training(gen)
-    plan = plan_of("SGD", {1: [0.42], 2: [0.61]}, lr=0.2, momentum=0.9)
+    plan = plan_of("SGD", {1: [0.421], 2: [0.613]}, lr=0.2, momentum=0.9)
     assert_training(student, weights, gradients, {**plan, "remove": 4})
 
 
@@ -488,7 +493,7 @@ def test_magnitudes_keep_their_digits(student: Student, gen: torch.Generator) ->
     for weights, (dtype, offset, size) in zip(inputs, cases, strict=True):
         given = [(w.sign() * offset + w * size).to(dtype) for w in weights]
         for scope in SCOPES:
-            assert_masks(student, given, 0.41, scope)
+            assert_masks(student, given, 0.411, scope)
 
 
 @points(1)

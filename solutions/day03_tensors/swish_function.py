@@ -45,9 +45,9 @@ class Swish(torch.autograd.Function):
         * Empty x: y is empty, dbeta is 0.
         * beta = 0: y = x / 2, dx = g / 2, dbeta = sum(g * x^2) / 4.
         * Large inputs: value, gradients and second derivatives are finite, and right, for
-          |x| = 1e4 in float32; value and gradients for |x| = 300 in bfloat16 and float16, too.
-          (x^2 = 90,000 is infinite in float16, and inf * 0 is NaN: mind the order of the factors,
-          or compute in float32.)
+          |x| = 1e4 in float32; value and gradients for |x| = 300 in bfloat16 and float16, too,
+          as long as z itself is finite in the dtype of x. (x^2 = 90,000 is infinite in float16,
+          and inf * 0 is NaN: mind the order of the factors, or compute in float32.)
         * Several calls, and several backward passes through one of them, do not disturb each other.
 
     Forbidden:
