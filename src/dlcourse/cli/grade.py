@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dlcourse.cli.options import GradeOptions, course_option
+from dlcourse.cli.options import GradeOptions, course_option, gradebook_option
 from dlcourse.sandbox.tier import TIERS
 
 _LAYOUTS = ("canvas", "folders", "github", "gradescope", "moodle", "zips")
@@ -31,13 +31,7 @@ Exit codes:
     help="What was to be handed in: a day (day24), an exercise (ppo_loss), or all; repeatable.",
 )
 @course_option
-@click.option(
-    "--gradebook",
-    metavar="PLACE",
-    default="gradebook.db",
-    show_default=True,
-    help="Where results are kept: a file, or postgresql://USER@HOST/DATABASE.",
-)
+@gradebook_option
 @click.option(
     "--roster",
     metavar="FILE",

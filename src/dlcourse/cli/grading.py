@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -12,6 +13,7 @@ from dlcourse.bulk.gradebook import Gradebook, Student
 from dlcourse.bulk.regrade import changes
 from dlcourse.bulk.run import ClassRequest, grade_class
 from dlcourse.bulk.submissions import find_submissions, match_all, read_roster
+from dlcourse.cli.options import USUAL_PLACE
 from dlcourse.cli.output import open_output
 from dlcourse.course import find_course, load_course
 from dlcourse.errors import CourseError, UnavailableError
@@ -91,7 +93,7 @@ def _graded(
         with ClassProgress(console) as progress:
             grade_class(request, book, progress)
     except KeyboardInterrupt:
-        _leave(options.gradebook)
+        _leave(book.shown)
     book.finish_run(run)
     return progress.tally
 
@@ -145,6 +147,11 @@ def _write_refused(page: Page, tally: Tally) -> None:
     write_list(page, "Could not be read, and counts as 0:", rows)
 
 
+def _at(book: Gradebook) -> str:
+    """The option that names a gradebook, where it is not the usual one."""
+    return "" if book.shown == USUAL_PLACE else f" --gradebook {shlex.quote(book.shown)}"
+
+
 def _show_changes(page: Page, book: Gradebook, *, accept: bool) -> None:
     found = list(changes(book))
     write_changes(page, found)
@@ -156,8 +163,8 @@ def _show_changes(page: Page, book: Gradebook, *, accept: bool) -> None:
             Line(
                 (
                     Span(
-                        "Nothing has changed yet: type `dlcourse gradebook accept` to let them"
-                        " count, or `dlcourse gradebook reject` to drop them."
+                        f"Nothing has changed yet: type `dlcourse gradebook accept{_at(book)}"
+                        " --author NAME` to let them count, or `reject` in its place to drop them."
                     ),
                 )
             )

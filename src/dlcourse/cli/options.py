@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import click
 
@@ -16,6 +16,16 @@ course_option = click.option(
     metavar="DIR",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="The course's folder.  [default: $DLCOURSE_COURSE, the one around you, the built-in one]",
+)
+
+
+USUAL_PLACE: Final = "gradebook.db"
+gradebook_option = click.option(
+    "--gradebook",
+    metavar="PLACE",
+    default=USUAL_PLACE,
+    show_default=True,
+    help="Where results are kept: a file, or postgresql://USER@HOST/DATABASE.",
 )
 
 

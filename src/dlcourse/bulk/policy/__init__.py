@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dlcourse.bulk.policy.days import day_score
+from dlcourse.bulk.policy.days import day_score, short_name
 from dlcourse.bulk.policy.grade import (
     AppliedChange,
     AttemptScore,
@@ -26,4 +26,5 @@ __all__ = [
     "day_score",
     "policy_of",
     "read_policy",
+    "short_name",
 ]
