@@ -161,6 +161,6 @@ def make_class(root: Path) -> Class:
 
 
 def copy_class(found: Class, root: Path) -> Class:
-    """Copy a class with all that was handed in, and without its gradebook."""
-    shutil.copytree(found.root, root, symlinks=True, ignore=shutil.ignore_patterns("gradebook*"))
+    """Copy a class with all that was handed in, and with its gradebook if it has one."""
+    shutil.copytree(found.root, root, symlinks=True)
     return Class(root)

@@ -5,21 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from class_program import DAY, Class, make_class, source
+from class_program import Class, copy_class, make_class, source
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 
-@pytest.fixture
-def school(tmp_path: Path) -> Class:
-    """A class with a right, a wrong, an empty-handed and a refused submission."""
-    school = make_class(tmp_path)
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Class:
+    """A class with a right, a wrong, a half and a refused submission, graded once."""
+    school = make_class(tmp_path_factory.mktemp("first"))
     school.hand_in("ada", double="2 * x", halve="x / 2")
     school.hand_in("ben", double="x * x")
     school.hand_in("cem", double="2 * x")
     school.hand_in_zip("eve", {"../double.py": source("double", "2 * x")})
+    (school.root / "first.txt").write_text(_checked(school.run()))
     return school
+
+
+@pytest.fixture
+def graded(first: Class, tmp_path: Path) -> Class:
+    """A copy of the class with its gradebook."""
+    return copy_class(first, tmp_path / "class")
+
+
+@pytest.fixture
+def school(graded: Class) -> Class:
+    """A copy of the class before it was graded."""
+    graded.forget()
+    return graded
+
+
+def _checked(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def words(text: str) -> str:
@@ -35,81 +55,71 @@ def grades(school: Class, *options: str) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows}
 
 
-def test_class_is_graded_and_kept(school: Class) -> None:
+def test_class_is_graded_and_kept(graded: Class) -> None:
     """Every submission gets its grade; what was graded once is not graded again."""
-    done = school.run()
-    assert done.returncode == 0, done.stderr
-    assert "4 submissions of 4 students, layout folders" in words(done.stdout)
-    assert grades(school) == {
+    said = words((graded.root / "first.txt").read_text())
+    assert "4 submissions of 4 students, layout folders" in said
+    assert "Could not be read, and counts as 0: eve:" in said
+    assert "../double.py" in said
+    assert grades(graded) == {
         "ada": ["100%", "100%", "100%"],
         "ben": ["33%", "0%", "16%"],
         "cem": ["100%", "0%", "50%"],
         "eve": ["0%", "0%", "0%"],
     }
-    before = school.results()
-    again = school.run()
+    before = graded.results()
+    again = graded.run()
     assert "0 files graded, 6 as the gradebook had them." in words(again.stdout)
-    assert school.results() == before
+    assert graded.results() == before
 
 
-def test_refused_archive_is_told_with_its_entry(school: Class) -> None:
-    """An archive that would leave its folder counts as 0, and the entry is named."""
-    text = words(school.run().stdout)
-    assert "Could not be read, and counts as 0: eve:" in text
-    assert "../double.py" in text
-
-
-def test_new_work_is_a_new_attempt(school: Class) -> None:
+def test_new_work_is_a_new_attempt(graded: Class) -> None:
     """Whoever hands in again has both attempts, and the best one counts."""
-    school.run()
-    school.hand_in("ben", double="x + x")
-    assert "1 file graded" in words(school.run().stdout)
-    assert grades(school)["ben"][0] == "100%"
-    school.hand_in("ben", double="x")
-    school.run()
-    assert grades(school)["ben"][0] == "100%"
-    assert len([row for row in school.results() if row[0] == "ben"]) == 3
+    graded.hand_in("ben", double="x + x")
+    assert "1 file graded" in words(graded.run().stdout)
+    assert grades(graded)["ben"][0] == "100%"
+    graded.hand_in("ben", double="x")
+    graded.run()
+    assert grades(graded)["ben"][0] == "100%"
+    assert len([row for row in graded.results() if row[0] == "ben"]) == 3
 
 
-def test_changed_suite_changes_nothing_unasked(school: Class) -> None:
+def test_changed_suite_changes_nothing_unasked(graded: Class) -> None:
     """Results of another suite stay; `--regrade` shows what would change, and `accept` does it."""
-    school.run()
-    suite = school.suite.read_text().replace(
+    suite = graded.suite.read_text().replace(
         "@points(1)\ndef test_zero", "@points(2)\ndef test_one"
     )
-    school.suite.write_text(suite.replace("x = torch.zeros(3)", "x = torch.ones(3)"))
-    assert "3 results of other versions" in words(school.run().stdout)
-    assert grades(school)["cem"][0] == "100%"
-    shown = words(school.run("--regrade").stdout)
+    graded.suite.write_text(suite.replace("x = torch.zeros(3)", "x = torch.ones(3)"))
+    assert "3 results of other versions" in words(graded.run().stdout)
+    assert grades(graded)["cem"][0] == "100%"
+    shown = words(graded.run("--regrade").stdout)
     assert "ada double 100 % -> 50 % test_one: not there -> failed" in shown
     assert "test_zero: passed -> not there" in shown
     assert "Nothing has changed yet" in shown
-    assert grades(school)["cem"][0] == "100%"
-    accepted = school.gradebook("accept", "--author", "Grace")
+    assert grades(graded)["cem"][0] == "100%"
+    accepted = graded.gradebook("accept", "--author", "Grace")
     assert "4 proposed results: they count from now on." in words(accepted.stdout)
-    assert grades(school)["cem"][0] == "50%"
+    assert grades(graded)["cem"][0] == "50%"
 
 
-def test_rejected_results_count_no_more(school: Class) -> None:
+def test_rejected_results_count_no_more(graded: Class) -> None:
     """What is rejected is neither counted nor graded again."""
-    school.run()
-    school.suite.write_text(school.suite.read_text().replace("@points(2)", "@points(3)"))
-    school.run("--regrade")
-    school.gradebook("reject", "--author", "Grace")
-    assert grades(school)["ben"][0] == "33%"
-    assert "0 files graded" in words(school.run("--regrade").stdout)
+    graded.suite.write_text(graded.suite.read_text().replace("@points(2)", "@points(3)"))
+    graded.run("--regrade")
+    graded.gradebook("reject", "--author", "Grace")
+    assert grades(graded)["ben"][0] == "33%"
+    assert "0 files graded" in words(graded.run("--regrade").stdout)
 
 
-def test_changes_by_hand_outlast_regrading(school: Class) -> None:
+def test_changes_by_hand_outlast_regrading(graded: Class) -> None:
     """An adjustment stays when results are replaced, and says who made it and why."""
-    school.run()
     change = ("adjust", "ben", "double", "--points", "1", "--author", "Grace", "--reason", "Shown")
-    assert school.gradebook(*change, "--course", "course").returncode == 0
-    assert grades(school)["ben"][0] == "66%"
-    school.suite.write_text(school.suite.read_text() + "\n# another version\n")
-    school.run("--regrade", "--accept")
-    assert grades(school)["ben"][0] == "66%"
-    told = school.gradebook("grades", "--course", "course", "--why").stdout
+    assert graded.gradebook(*change, "--course", "course").returncode == 0
+    assert grades(graded)["ben"][0] == "66%"
+    graded.suite.write_text(graded.suite.read_text() + "\n# another version\n")
+    graded.run("--regrade", "--accept")
+    assert grades(graded)["ben"][0] == "66%"
+    told = graded.gradebook("grades", "--course", "course", "--why").stdout
     assert "changed by Grace (Shown)" in words(told)
 
 
@@ -183,10 +193,8 @@ def test_confinement_is_required_by_default(school: Class) -> None:
         assert "graded code is confined" in done.stdout or "sandboxed" in done.stdout
 
 
-def test_same_files_share_a_result(school: Class) -> None:
+def test_same_files_share_a_result(graded: Class) -> None:
     """Files that somebody else handed in before are not graded a second time."""
-    school.run()
-    school.hand_in("dan", double="2 * x")
-    assert "0 files graded, 7 as the gradebook had them." in words(school.run().stdout)
-    assert grades(school)["dan"][0] == "100%"
-    assert DAY
+    graded.hand_in("dan", double="2 * x")
+    assert "0 files graded, 7 as the gradebook had them." in words(graded.run().stdout)
+    assert grades(graded)["dan"][0] == "100%"
