@@ -90,7 +90,7 @@ def test_changed_suite_changes_nothing_unasked(graded: Class) -> None:
         "@points(1)\ndef test_zero", "@points(2)\ndef test_one"
     )
     graded.suite.write_text(suite.replace("x = torch.zeros(3)", "x = torch.ones(3)"))
-    assert "3 results of other versions" in words(graded.run().stdout)
+    assert "4 results of other versions" in words(graded.run().stdout)
     assert grades(graded)["cem"][0] == "100%"
     shown = words(graded.run("--regrade").stdout)
     assert "ada double 100 % -> 50 % test_one: not there -> failed" in shown
