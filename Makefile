@@ -19,6 +19,10 @@ demo: $(READY) ## grade two example submissions: every way a test ends, and a wr
 test: $(READY) ## run the project's own tests
 	$(BIN)/python -m pytest
 
+.PHONY: test-postgres
+test-postgres: $(READY) ## run the tests that need a PostgreSQL server; says so if there is none
+	DLCOURSE_REQUIRE_POSTGRES=1 $(BIN)/python -m pytest -m postgres tests/bulk
+
 .PHONY: lint
 lint: $(READY) ## check style, format and types
 	$(BIN)/ruff check
@@ -69,7 +73,7 @@ clean: ## remove .venv and everything that was built
 
 .PHONY: help
 help: ## say what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -18,11 +18,11 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src"
 PACKAGE = SOURCE / "dlcourse"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LAYERS = ("errors", "course", "sandbox", "testing", "grading", "reports", "audit", "cli")
+LAYERS = ("errors", "course", "sandbox", "testing", "grading", "bulk", "reports", "audit", "cli")
 LONGEST_MODULE = 350
 HEAVY = {"numpy", "pytest", "torch"}
 # What may start processes of these kinds, and so must load nothing heavy itself.
-LIGHT = ("course", "cli", "reports")
+LIGHT = ("course", "bulk", "cli", "reports")
 
 
 def _text(path: Path) -> str:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import shutil
-import tempfile
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from dlcourse.errors import CourseError
 from dlcourse.grading.check import Request, hidden_paths, job_for
-from dlcourse.grading.client import GraderProcess
 from dlcourse.grading.job import GraderSettings
+from dlcourse.grading.pool import GraderPool
 from dlcourse.grading.report import TestReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from dlcourse.audit.programs import Program
     from dlcourse.course import Course, Exercise
+    from dlcourse.grading.pool import Desk
 
 
 @dataclass(frozen=True)
@@ -58,70 +53,37 @@ class Result:
 
 
 class Farm:
-    """Grader processes side by side, each with a folder of its own to hand programs in.
+    """Grades trials side by side.
 
-    `folder` holds these, and is gone with them.
+    `folder` is there as long as the farm is, for files that trials share.
     """
 
     def __init__(self, course: Course, *, secret: str, jobs: int) -> None:
         self._course = course
-        self._settings = GraderSettings(hidden=hidden_paths(course), secret=secret, warm=True)
-        self._executor = ThreadPoolExecutor(jobs)
-        self.folder = Path(tempfile.mkdtemp(prefix="dlcourse-audit-"))
-        self._own = threading.local()
-        self._desks: list[_Desk] = []
+        settings = GraderSettings(hidden=hidden_paths(course), secret=secret, warm=True)
+        self._pool = GraderPool(settings, jobs)
+        self.folder = self._pool.folder
 
     def results(self, exercise: Exercise, trials: Iterable[Trial]) -> Iterator[Result]:
         """Run trials side by side; yields their results in order."""
 
-        def run(trial: Trial) -> Result:
-            return self._desk().run(exercise, trial)
+        def run(desk: Desk, trial: Trial) -> Result:
+            return self._run(desk, exercise, trial)
 
-        yield from self._executor.map(run, trials)
+        yield from self._pool.in_order(run, trials)
 
-    def _desk(self) -> _Desk:
-        desk = getattr(self._own, "desk", None)
-        if not isinstance(desk, _Desk):
-            folder = Path(tempfile.mkdtemp(dir=self.folder))
-            desk = self._own.desk = _Desk(self._course, self._settings, folder)
-            self._desks.append(desk)
-        return desk
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        # Killed at once where the audit was broken off: what they would still say counts no more.
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        for desk in self._desks:
-            desk.end()
-        self._executor.shutdown()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-class _Desk:
-    """Where one thread hands programs in, to a grader of its own."""
-
-    def __init__(self, course: Course, settings: GraderSettings, folder: Path) -> None:
-        self._course = course
-        self._folder = folder
-        self._numbers = itertools.count()
-        self._grader = GraderProcess()
-        self._grader.configure(settings)
-
-    def run(self, exercise: Exercise, trial: Trial) -> Result:
-        """Grade one program."""
-        workdir = self._handed_in(exercise, trial.program)
-        request = Request(self._course, (exercise,), workdir, trial.run, isolation=trial.isolation)
-        job = replace(job_for(request, exercise), until_lost=trial.until_lost)
-        if trial.signatures is not None:
-            job = replace(job, signatures=str(trial.signatures))
-        try:
-            events = list(self._grader.grade(job))
-        except CourseError as error:
-            return Result(trial, problem=str(error))
-        finally:
-            shutil.rmtree(workdir, ignore_errors=True)
+    def _run(self, desk: Desk, exercise: Exercise, trial: Trial) -> Result:
+        with desk.handed_in(exercise, _sources(exercise, trial.program)) as workdir:
+            request = Request(
+                self._course, (exercise,), workdir, trial.run, isolation=trial.isolation
+            )
+            job = replace(job_for(request, exercise), until_lost=trial.until_lost)
+            if trial.signatures is not None:
+                job = replace(job, signatures=str(trial.signatures))
+            try:
+                events = list(desk.grader.grade(job))
+            except CourseError as error:
+                return Result(trial, problem=str(error))
         tests = [event["test"] for event in events if event["event"] == "test"]
         said = events[-1].get("misconception")
         return Result(
@@ -130,16 +92,18 @@ class _Desk:
             misconception=said and said["id"],
         )
 
-    def _handed_in(self, exercise: Exercise, program: Program) -> Path:
-        workdir = self._folder / str(next(self._numbers))
-        folder = workdir / exercise.day
-        folder.mkdir(parents=True)
-        (folder / f"{exercise.name}.py").write_text(program.source, encoding="utf-8")
-        for helper in exercise.files:
-            with contextlib.suppress(FileNotFoundError):
-                shutil.copy(exercise.solution.parent / helper, folder / helper)
-        return workdir
+    def __enter__(self) -> Self:
+        return self
 
-    def end(self) -> None:
-        """End the grader."""
-        self._grader.kill()
+    def __exit__(self, *ending: object) -> None:
+        self._pool.__exit__(*ending)
+
+
+def _sources(exercise: Exercise, program: Program) -> dict[str, bytes]:
+    """A program with the helper files of the solution, by module name."""
+    sources = {exercise.name: program.source.encode()}
+    for helper in exercise.files:
+        file = exercise.solution.parent / helper
+        if file.is_file():
+            sources[file.stem] = file.read_bytes()
+    return sources

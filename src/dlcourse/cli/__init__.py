@@ -11,6 +11,8 @@ from dlcourse.cli.audit import audit_command
 from dlcourse.cli.check import check_command
 from dlcourse.cli.doctor import doctor_command
 from dlcourse.cli.ends import run_to_status
+from dlcourse.cli.grade import grade_command
+from dlcourse.cli.gradebook import gradebook_command
 from dlcourse.cli.hint import hint_command
 from dlcourse.cli.list import list_command
 from dlcourse.cli.new import new_command
@@ -34,6 +36,8 @@ def cli() -> None:
 cli.add_command(audit_command)
 cli.add_command(check_command)
 cli.add_command(doctor_command)
+cli.add_command(grade_command)
+cli.add_command(gradebook_command)
 cli.add_command(hint_command)
 cli.add_command(list_command)
 cli.add_command(new_command)

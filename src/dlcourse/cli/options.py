@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import click
 
@@ -16,6 +16,16 @@ course_option = click.option(
     metavar="DIR",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="The course's folder.  [default: $DLCOURSE_COURSE, the one around you, the built-in one]",
+)
+
+
+USUAL_PLACE: Final = "gradebook.db"
+gradebook_option = click.option(
+    "--gradebook",
+    metavar="PLACE",
+    default=USUAL_PLACE,
+    show_default=True,
+    help="Where results are kept: a file, or postgresql://USER@HOST/DATABASE.",
 )
 
 
@@ -76,6 +86,24 @@ class AuditOptions:
     dry_run: bool
     as_json: bool
     html: Path | None
+
+
+@dataclass(frozen=True)
+class GradeOptions:
+    """What was typed after `dlcourse grade`."""
+
+    submissions: Path
+    names: tuple[str, ...]
+    course: Path | None
+    gradebook: str
+    roster: Path | None
+    layout: str | None
+    jobs: int | None
+    regrade: bool
+    accept: bool
+    required: Tier
+    seed: int | None
+    dry_run: bool
 
 
 def _test_name(typed: str) -> str:

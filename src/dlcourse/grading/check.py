@@ -65,7 +65,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class _Graded:
+class Graded:
     """An exercise's report and what the grader process told of itself."""
 
     report: ExerciseReport
@@ -100,7 +100,7 @@ def check(request: Request, grader: GraderProcess, listener: Listener) -> Report
     start = time.monotonic()
     layers = _required_layers(grader)
     graded = [
-        _ExerciseCheck(exercise, job, listener).graded(grader)
+        grade_exercise(exercise, job, grader, listener)
         for exercise, job in list(_jobs(request, grader))
     ]
     reports = tuple(one.report for one in graded)
@@ -108,12 +108,7 @@ def check(request: Request, grader: GraderProcess, listener: Listener) -> Report
         course=request.course.title,
         seed=request.run,
         isolation=request.isolation,
-        environment=Environment(
-            dlcourse=__version__,
-            python=platform.python_version(),
-            torch=next((one.torch for one in graded if one.torch), ""),
-            platform=f"{platform.system()} {platform.machine()}",
-        ),
+        environment=environment(next((one.torch for one in graded if one.torch), "")),
         confinement=confinement(next((one.layers for one in graded if one.layers), layers)),
         exercises=reports,
         points=sum(report.points for report in reports),
@@ -122,6 +117,27 @@ def check(request: Request, grader: GraderProcess, listener: Listener) -> Report
         timing=Timing(
             cpu=sum(report.timing.cpu for report in reports), wall=time.monotonic() - start
         ),
+    )
+
+
+def grade_exercise(
+    exercise: Exercise, job: Job, grader: GraderProcess, listener: Listener
+) -> Graded:
+    """Grade one exercise of one submission.
+
+    Raises:
+        UnavailableError: the worker is confined less than the grader's settings require.
+    """
+    return _ExerciseCheck(exercise, job, listener).graded(grader)
+
+
+def environment(torch: str) -> Environment:
+    """The program versions here, with the one of PyTorch as the grader told it."""
+    return Environment(
+        dlcourse=__version__,
+        python=platform.python_version(),
+        torch=torch,
+        platform=f"{platform.system()} {platform.machine()}",
     )
 
 
@@ -167,7 +183,7 @@ class _ExerciseCheck:
     tests: list[TestReport] = field(default_factory=list)
     announced: bool = False
 
-    def graded(self, grader: GraderProcess) -> _Graded:
+    def graded(self, grader: GraderProcess) -> Graded:
         """Grade the exercise."""
         start = time.monotonic()
         ending = self._listen(grader)
@@ -175,7 +191,7 @@ class _ExerciseCheck:
         report = self._report(ending, wall)
         self.listener.exercise_finished(report)
         layers = tuple(Layer(**layer) for layer in ending.get("layers", ()))
-        return _Graded(report, ending.get("torch", ""), layers)
+        return Graded(report, ending.get("torch", ""), layers)
 
     def _listen(self, grader: GraderProcess) -> dict[str, Any]:
         """Hear every event; returns the last one, or nothing where the grader gave up."""

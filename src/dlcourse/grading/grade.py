@@ -91,6 +91,8 @@ def _chosen(suite: Suite, job: Job) -> list[pytest.Item]:
 
 def read_sources(job: Job) -> Sources:
     """Read a submission's files; raises Unreadable. Helper files may be absent."""
+    if job.refusal:
+        raise Unreadable(job.refusal)
     root = Path(job.workdir)
     try:
         if not root.is_dir():

@@ -42,7 +42,8 @@ class Job:
 
     `workdir` is the submission's folder and `files` its files beneath it, by module name, the
     stub first. `only` limits the run to some tests, and to those that they require. `forbidden`
-    are the calls that would be no answer. `until_lost` ends the run with the first test that is
+    are the calls that would be no answer. `refusal` says why nothing of the submission is to be
+    read, if so. `until_lost` ends the run with the first test that is
     not passed: enough to tell a right program from a wrong one. `signatures` and `mistakes` are the
     files of the exercise's planted mistakes, by which lost tests are explained; empty for none.
     """
@@ -57,6 +58,7 @@ class Job:
     only: tuple[str, ...] = ()
     isolation: Literal["exercise", "test"] = "exercise"
     forbidden: tuple[str, ...] = ()
+    refusal: str = ""
     until_lost: bool = False
     signatures: str = ""
     mistakes: str = ""

@@ -1,0 +1,1 @@
+"""Many submissions: found, graded side by side, kept in a gradebook."""
