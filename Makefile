@@ -42,7 +42,7 @@ audit: $(READY) ## prove how strong the suites are; writes audit.lock
 
 .PHONY: audit-ci
 audit-ci: $(READY) ## audit what differs from audit.lock, and a rotating part of the rest
-	$(BIN)/dlcourse audit --ci
+	$(BIN)/dlcourse audit --ci --budget 120
 
 .PHONY: audit-long
 audit-long: $(READY) ## audit everything on 200 seeds, which takes hours
