@@ -165,10 +165,11 @@ def check_values(student: Student, gen: torch.Generator, device: torch.device, n
         for place, shape in enumerate(shapes)
     ]
     # New numbers in an old shape, and old numbers after new ones: no call may remember another.
+    # A row of few numbers may be so even that the norm magnifies its rounding.
     for case in [*cases, cases[1]]:
-        assert_value(student, case)
+        assert_value(student, case, scale=8.0)
     with torch.no_grad():
-        assert_value(student, cases[2])
+        assert_value(student, cases[2], scale=8.0)
 
 
 def check_gradients(
