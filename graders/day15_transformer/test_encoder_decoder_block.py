@@ -209,6 +209,10 @@ def assert_block(
     """Assert that a block without dropout has the expected result, and return it."""
     actual: torch.Tensor = block(*inputs)
     expected = expected_block(state, kind, *inputs)
+    if actual.dtype is torch.float64:
+        # The norm of a few features that are nearly equal magnifies roundings, and here there is
+        # room for them.
+        scale = max(scale, 64.0)
     assert_values_match(
         actual, expected, scale=scale, c=128, reduction=kind.ffn, dtype=inputs[0].dtype
     )
