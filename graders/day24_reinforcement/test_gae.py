@@ -342,7 +342,8 @@ def test_long_rollouts_do_not_underflow(
     # More steps than a recursion is deep, or than ten doublings reach.
     long = without_flags(draw_rollout(gen, (1300, 1), device))
     long[REWARDS] = long[REWARDS] + 1
-    assert_advantages(student, long, (1.0, 1.0))
+    # Sums of a thousand rewards, which nearly cancel with a value here and there.
+    assert_advantages(student, long, (1.0, 1.0), scale=1e4)
 
 
 @points(1)
