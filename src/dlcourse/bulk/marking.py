@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from dlcourse.grading import score
-from dlcourse.grading.check import Graded, Request, grade_exercise, job_for
+from dlcourse.grading.check import Graded, Request, Silent, grade_exercise, job_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dlcourse.course import Course, Exercise
     from dlcourse.grading.pool import Desk
-    from dlcourse.grading.report import ExerciseReport, TestReport
+    from dlcourse.grading.report import ExerciseReport
 
 Mark = TypeVar("Mark")
 
@@ -70,24 +70,9 @@ class Marker:
         with desk.handed_in(task.exercise, task.sources) as workdir:
             request = Request(self.course, (task.exercise,), workdir, self.run)
             job = dataclasses.replace(job_for(request, task.exercise), refusal=task.refusal)
-            return grade_exercise(task.exercise, job, desk.grader, _Silent())
+            return grade_exercise(task.exercise, job, desk.grader, Silent())
 
 
 def _collapsed(report: ExerciseReport) -> bool:
     """Whether the grader itself ended, which another program of this machine may have brought."""
     return any(test.name == score.COLLAPSED for test in report.tests)
-
-
-class _Silent:
-    """A listener that says nothing: the report comes at the end."""
-
-    def exercise_started(
-        self, name: str, title: str, file: str, *, problem: str | None = None
-    ) -> None:
-        """Say nothing."""
-
-    def test_finished(self, test: TestReport) -> None:
-        """Say nothing."""
-
-    def exercise_finished(self, exercise: ExerciseReport) -> None:
-        """Say nothing."""

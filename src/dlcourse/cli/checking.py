@@ -10,7 +10,7 @@ from dlcourse.cli.output import open_output, write_document
 from dlcourse.cli.workplace import announcement, find_workplace, require_files
 from dlcourse.course import find_course, load_course
 from dlcourse.course.progress import ProgressFile
-from dlcourse.grading.check import Request, check, hidden_paths, trains
+from dlcourse.grading.check import Request, Silent, check, hidden_paths, trains
 from dlcourse.grading.job import GraderSettings
 from dlcourse.grading.report import Outcome
 from dlcourse.grading.seeds import load_secret, new_run, secret_path
@@ -19,7 +19,7 @@ from dlcourse.sandbox.tier import strongest
 if TYPE_CHECKING:
     from dlcourse.cli.options import CheckOptions
     from dlcourse.grading.client import GraderProcess
-    from dlcourse.grading.report import ExerciseReport, Report, TestReport
+    from dlcourse.grading.report import ExerciseReport, Report
 
 
 _NOT_REPEATABLE: Final = (
@@ -106,7 +106,7 @@ def _read(options: CheckOptions) -> Request:
 def _print_json(request: Request, grader: GraderProcess) -> Report:
     from dlcourse.reports.document import to_json  # noqa: PLC0415 - while the grader loads
 
-    report = check(request, grader, _Silent())
+    report = check(request, grader, Silent())
     write_document(to_json(report))
     return report
 
@@ -120,18 +120,3 @@ def _print_page(request: Request, grader: GraderProcess, replay: str | None) -> 
     report = check(request, grader, terminal)
     terminal.finished(report)
     return report
-
-
-class _Silent:
-    """A listener that says nothing: the report comes at the end."""
-
-    def exercise_started(
-        self, name: str, title: str, file: str, *, problem: str | None = None
-    ) -> None:
-        """Say nothing."""
-
-    def test_finished(self, test: TestReport) -> None:
-        """Say nothing."""
-
-    def exercise_finished(self, exercise: ExerciseReport) -> None:
-        """Say nothing."""

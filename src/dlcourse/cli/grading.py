@@ -16,7 +16,7 @@ from dlcourse.bulk.submissions import find_submissions, match_all, read_roster
 from dlcourse.cli.options import USUAL_PLACE
 from dlcourse.cli.output import open_output
 from dlcourse.course import find_course, load_course
-from dlcourse.errors import CourseError, UnavailableError
+from dlcourse.errors import CourseError, UnavailableError, UsageError
 from dlcourse.grading.seeds import load_secret, new_run, secret_path
 from dlcourse.reports.class_changes import write_changes
 from dlcourse.reports.class_found import write_found, write_left_over
@@ -26,11 +26,15 @@ from dlcourse.reports.page import Line, Page, Span
 from dlcourse.sandbox.tier import strongest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from rich.console import Console
 
     from dlcourse.bulk.submissions import Found, Matched, Roster, Submission
     from dlcourse.bulk.tally import Tally
     from dlcourse.cli.options import GradeOptions
+    from dlcourse.course import Course, Exercise
 
 _INTERRUPTED: Final = 130
 _AUTHOR: Final = "dlcourse grade --accept"
@@ -44,6 +48,14 @@ def run_grade(options: GradeOptions) -> int:
         CourseError: the course is broken, or the gradebook cannot be written.
         UnavailableError: graded code is held less than required, or a server is out of reach.
     """
+    if options.accept and not options.regrade:
+        raise UsageError(
+            "`--accept` is for what `--regrade` finds: type both, or `dlcourse gradebook accept`"
+            " for what was proposed before"
+        )
+    # Read first: a name that was mistyped makes no gradebook.
+    course = load_course(find_course(options.course, _folder(options.submissions)))
+    exercises = course.resolve_all(options.names)
     console = open_output()
     page = Page(console)
     found = find_submissions(options.submissions, layout=options.layout)
@@ -55,7 +67,8 @@ def run_grade(options: GradeOptions) -> int:
         with Gradebook.open(options.gradebook, create=True) as book:
             if roster is not None:
                 book.add_students(_students(roster))
-            tally = _graded(options, _pairs(found, matched), book, console)
+            request = _request(options, course, exercises, _pairs(found, matched), book)
+            tally = _graded(options, request, book, console)
             write_class_summary(page, tally)
             _write_refused(page, tally)
             if options.regrade:
@@ -65,22 +78,27 @@ def run_grade(options: GradeOptions) -> int:
     return CourseError.exit_code if broken else 0
 
 
-def _graded(
+def _folder(submissions: Path) -> Path | None:
+    """The folder to be graded, in which no course is taken for the instructor's."""
+    return submissions if submissions.is_dir() else None
+
+
+def _request(
     options: GradeOptions,
+    course: Course,
+    exercises: Sequence[Exercise],
     pairs: tuple[tuple[str, Submission], ...],
     book: Gradebook,
-    console: Console,
-) -> Tally:
-    course = load_course(find_course(options.course))
+) -> ClassRequest:
     secret = load_secret()
     if not secret.kept:
         raise UnavailableError(
             f"the secret that seeds derive from cannot be kept in `{secret_path()}`, so no later"
             " run could go on: set `DLCOURSE_SECRET_FILE` to a file that you can write"
         )
-    request = ClassRequest(
+    return ClassRequest(
         course=course,
-        exercises=course.resolve_all(options.names),
+        exercises=exercises,
         handed_in=pairs,
         run=_number(options, book),
         secret=secret.value.hex(),
@@ -88,6 +106,11 @@ def _graded(
         jobs=options.jobs or os.cpu_count() or 1,
         regrade=options.regrade,
     )
+
+
+def _graded(
+    options: GradeOptions, request: ClassRequest, book: Gradebook, console: Console
+) -> Tally:
     run = book.begin_run(request.run, _arguments(options))
     try:
         with ClassProgress(console) as progress:
@@ -125,21 +148,15 @@ def _arguments(options: GradeOptions) -> dict[str, object]:
 
 def _students(roster: Roster) -> list[Student]:
     return [
-        Student(_kept(entry.student), entry.name, entry.email, entry.section)
-        for entry in roster.entries
+        Student(entry.student, entry.name, entry.email, entry.section) for entry in roster.entries
     ]
 
 
 def _pairs(found: Found, matched: Matched | None) -> tuple[tuple[str, Submission], ...]:
     """The students' keys with their submissions."""
     if matched is None:
-        return tuple((_kept(one.student), one) for one in found.submissions)
-    return tuple((_kept(entry.student), submission) for submission, entry in matched.pairs)
-
-
-def _kept(name: str) -> str:
-    """A name as a database can keep it: undecodable bytes of a folder's name are written out."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+        return tuple((one.student, one) for one in found.submissions)
+    return tuple((entry.student, submission) for submission, entry in matched.pairs)
 
 
 def _write_refused(page: Page, tally: Tally) -> None:

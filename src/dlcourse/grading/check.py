@@ -52,6 +52,21 @@ class Listener(Protocol):
         """All tests of an exercise ended."""
 
 
+class Silent:
+    """A listener that says nothing: the report comes at the end."""
+
+    def exercise_started(
+        self, name: str, title: str, file: str, *, problem: str | None = None
+    ) -> None:
+        """Say nothing."""
+
+    def test_finished(self, test: TestReport) -> None:
+        """Say nothing."""
+
+    def exercise_finished(self, exercise: ExerciseReport) -> None:
+        """Say nothing."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What to grade: which exercises of the tree `workdir`, under which run number."""

@@ -171,15 +171,18 @@ def test_hostile_names_are_shown_harmlessly(school: Class) -> None:
         (("--layout", "canvas"), "`class` holds no submissions of the layout `canvas`"),
         (("--gradebook", "class"), "`class` is a folder"),
         (("--roster", "course/course.toml"), "`course.toml`"),
+        (("--day", "nope"), "`nope` names no day or exercise here"),
+        (("--accept",), "`--accept` is for what `--regrade` finds"),
     ],
 )
 def test_what_was_typed_wrong_is_named(school: Class, options: tuple[str, ...], said: str) -> None:
-    """A wrong layout, gradebook or roster is one sentence and exit code 2."""
+    """What cannot be meant is one sentence and exit code 2, and makes no gradebook."""
     done = school.run(*options)
     assert done.returncode == 2, done.stdout
     assert done.stderr.startswith("Error: ")
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+    assert not school.book.exists()
 
 
 def test_confinement_is_required_by_default(school: Class) -> None:
